@@ -1,0 +1,96 @@
+import Glibc
+
+/// The values of one column in a batch: a typed array, which of them are there, and what they
+/// point to. Immutable; copying it copies references.
+///
+/// Layout of `values` by type: `boolean` UInt8 0 or 1; `bigint`, `timestamp`, `interval` Int64;
+/// `double` Double; `string` ``StringView``; `decimal` Int128 (unscaled). Where a value is null its
+/// slot is zero bytes (an empty view for strings), so that kernels may read it.
+package struct Column: Sendable {
+    package let type: ColumnType
+    package let count: Int
+    package let values: Buffer
+    /// One byte a row, 1 where the value is there; nil when all are.
+    package let validity: Buffer?
+    /// Buffers that string views point into.
+    package let retained: [Buffer]
+
+    package init(
+        type: ColumnType, count: Int, values: Buffer, validity: Buffer? = nil,
+        retained: [Buffer] = []
+    ) {
+        assert(values.capacity >= count * type.stride)
+        self.type = type
+        self.count = count
+        self.values = values
+        self.validity = validity
+        self.retained = retained
+    }
+
+    @inlinable package func pointer<T>(to type: T.Type) -> UnsafeMutablePointer<T> {
+        values.pointer(to: type)
+    }
+
+    /// The validity bytes, nil when every value is there.
+    @inlinable package var validityPointer: UnsafeMutablePointer<UInt8>? {
+        validity?.pointer(to: UInt8.self)
+    }
+
+    @inlinable package func isNull(_ row: Int) -> Bool {
+        guard let validity else { return false }
+        return validity.pointer(to: UInt8.self)[row] == 0
+    }
+
+    package var booleans: UnsafeMutablePointer<UInt8> { pointer(to: UInt8.self) }
+    package var integers: UnsafeMutablePointer<Int64> { pointer(to: Int64.self) }
+    package var doubles: UnsafeMutablePointer<Double> { pointer(to: Double.self) }
+    package var strings: UnsafeMutablePointer<StringView> { pointer(to: StringView.self) }
+    package var decimals: UnsafeMutablePointer<Int128> { pointer(to: Int128.self) }
+
+    /// A column of `count` nulls.
+    package static func nulls(type: ColumnType, count: Int) -> Column {
+        let values = Buffer(capacity: count * type.stride)
+        if type == .string {
+            values.pointer(to: StringView.self).initialize(repeating: .empty, count: count)
+        } else {
+            memset(values.base, 0, count * type.stride)
+        }
+        let validity = Buffer(capacity: count)
+        memset(validity.base, 0, count)
+        return Column(type: type, count: count, values: values, validity: validity)
+    }
+
+    /// The rows named by `rows`, in that order. Strings are not copied.
+    ///
+    /// - Parameters:
+    ///   - rows: Row indices, each below `count`.
+    ///   - rowCount: How many of them.
+    /// - Complexity: O(rowCount); one or two buffers.
+    package func gathered(_ rows: UnsafePointer<Int32>, count rowCount: Int) -> Column {
+        let result = Buffer(capacity: rowCount * type.stride)
+        switch type.stride {
+        case 1: gather(booleans, rows, rowCount, into: result.pointer(to: UInt8.self))
+        case 8: gather(integers, rows, rowCount, into: result.pointer(to: Int64.self))
+        default: gather(decimals, rows, rowCount, into: result.pointer(to: Int128.self))
+        }
+        var gatheredValidity: Buffer?
+        if let validityPointer {
+            let buffer = Buffer(capacity: rowCount)
+            gather(validityPointer, rows, rowCount, into: buffer.pointer(to: UInt8.self))
+            gatheredValidity = buffer
+        }
+        return Column(
+            type: type, count: rowCount, values: result, validity: gatheredValidity,
+            retained: retained)
+    }
+}
+
+@inline(__always)
+private func gather<T>(
+    _ source: UnsafePointer<T>, _ rows: UnsafePointer<Int32>, _ count: Int,
+    into target: UnsafeMutablePointer<T>
+) {
+    for index in 0..<count {
+        target[index] = source[Int(rows[index])]
+    }
+}
