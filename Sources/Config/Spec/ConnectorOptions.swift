@@ -1,0 +1,123 @@
+import Operators
+
+/// The one connector of a source or table, with its options.
+package enum SourceConnector: Hashable, Sendable {
+    case file(FileSourceOptions)
+    case stdin
+    case generate(GenerateOptions)
+}
+
+/// The one connector of a sink, with its options.
+package enum SinkConnector: Hashable, Sendable {
+    case file(FileSinkOptions)
+    case stdout
+}
+
+/// `file:` of a source or table. Durations in microseconds.
+package struct FileSourceOptions: Hashable, Sendable {
+    /// The path as it is opened: relative to the working directory or absolute, `*`, `?` and `[…]`
+    /// in its last parts.
+    package var path: String
+    /// Whether the end of a file is only its end for now.
+    package var isFollowed: Bool
+    /// Tables: how often the file is read again; nil for never.
+    package var refreshMicros: Int64?
+
+    package init(path: String, isFollowed: Bool, refreshMicros: Int64? = nil) {
+        self.path = path
+        self.isFollowed = isFollowed
+        self.refreshMicros = refreshMicros
+    }
+
+    package var isGlob: Bool { path.utf8.contains { $0 == 0x2a || $0 == 0x3f || $0 == 0x5b } }
+}
+
+/// `file:` of a sink.
+package struct FileSinkOptions: Hashable, Sendable {
+    /// May hold strftime letters of the row's event time (UTC): `out/%Y-%m-%d.ndjson`.
+    package var path: String
+    /// A file is sealed and the next one begun at this size or age.
+    package var rollBytes: Int?
+    package var rollMicros: Int64?
+    /// Columns (positions in the input's schema; of date or timestamp type) whose day is a
+    /// `name=YYYY-MM-DD` folder above the file.
+    package var partitionColumns: [Int]
+
+    package init(
+        path: String, rollBytes: Int? = nil, rollMicros: Int64? = nil, partitionColumns: [Int] = []
+    ) {
+        self.path = path
+        self.rollBytes = rollBytes
+        self.rollMicros = rollMicros
+        self.partitionColumns = partitionColumns
+    }
+}
+
+/// `generate:`: seeded rows at a rate. Row n is a function of seed and n alone.
+package struct GenerateOptions: Hashable, Sendable {
+    package enum Column: Hashable, Sendable {
+        /// n, from `start`.
+        case sequence(start: Int64)
+        /// Uniform in low...high.
+        case integer(low: Int64, high: Int64)
+        case double(low: Double, high: Double)
+        case boolean
+        /// One of the texts, uniformly.
+        case choice([[UInt8]])
+        /// `prefix` and a number in 0..<count: a pool of keys.
+        case key(prefix: [UInt8], count: Int64)
+        /// A UUID (version 4 form) out of a pool of `count`, or a fresh one a row for nil.
+        case uuid(count: Int64?)
+        /// start + n × step microseconds, less a random 0..<jitter.
+        case time(startMicros: Int64?, stepMicros: Int64, jitterMicros: Int64)
+    }
+    package var seed: UInt64
+    /// Rows in all; nil for no end.
+    package var count: Int64?
+    /// Rows per second; nil for as fast as they are taken.
+    package var rate: Double?
+    /// In the order of the schema's fields.
+    package var columns: [Column]
+
+    package init(seed: UInt64, count: Int64?, rate: Double?, columns: [Column]) {
+        self.seed = seed
+        self.count = count
+        self.rate = rate
+        self.columns = columns
+    }
+}
+
+/// `format:` with its options.
+package enum FormatSpec: Hashable, Sendable {
+    case json(JSONOptions)
+    case csv(CSVOptions)
+    case lines
+    /// For connectors that make rows themselves.
+    case none
+}
+
+package struct JSONOptions: Hashable, Sendable {
+    package enum OnMissing: String, Sendable, CaseIterable { case null, invalid }
+    package var onMissing: OnMissing = .null
+    /// The zone of text without an offset: an IANA name or `±hh:mm`.
+    package var timezone = "UTC"
+
+    package init() {}
+}
+
+package struct CSVOptions: Hashable, Sendable {
+    package enum OnMissing: String, Sendable, CaseIterable { case invalid, null }
+    package enum OnExtra: String, Sendable, CaseIterable { case invalid, ignore, join }
+    /// One ASCII byte.
+    package var delimiter: UInt8 = 0x2c
+    package var hasHeader = true
+    /// nil for no quoting.
+    package var quote: UInt8? = 0x22
+    /// The text that stands for null; an empty unquoted field is null when this is empty.
+    package var null: [UInt8] = []
+    package var onMissing: OnMissing = .invalid
+    package var onExtra: OnExtra = .invalid
+    package var timezone = "UTC"
+
+    package init() {}
+}
