@@ -1,0 +1,110 @@
+import Operators
+
+/// A source of a spec, opened: the splits that make it up.
+///
+/// Used by one thread at a time, the pipeline's lane.
+package protocol Source: AnyObject {
+    /// Looks for splits that have appeared (a glob's new files, a rotated successor) and returns
+    /// those that were not returned before, in a stable order.
+    ///
+    /// - Throws: ``ConnectorError``; nothing has changed then and the call may be repeated.
+    func discover() throws(ConnectorError) -> [any SourceSplit]
+
+    /// Opens again the splits that a checkpoint names, at their positions. Called once, before
+    /// ``discover()``.
+    func restore(_ positions: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit]
+
+    /// Whether no split will appear any more: with every split ended, the source has ended.
+    var isBounded: Bool { get }
+
+    /// Folders and files whose change means that there may be more to read; empty when the source
+    /// needs no such hint.
+    var watchedPaths: [String] { get }
+}
+
+/// An ordered part of a source: a file with its successors by rotation, standard input, a generator.
+package protocol SourceSplit: AnyObject {
+    /// Stable over restarts and unique in the source; for files the path.
+    var id: String { get }
+
+    /// Reads the next rows: about a mebibyte of input, or whatever is there.
+    ///
+    /// - Parameter now: The clock, microseconds since the epoch.
+    /// - Throws: ``ConnectorError``; the position is then unchanged.
+    func read(now: Int64) throws(ConnectorError) -> SplitRead
+
+    /// Where the next read goes on: opaque, versioned bytes, at most 4 KiB. Covers exactly the rows
+    /// that ``read(now:)`` has returned.
+    func position() -> SplitPosition
+
+    var progress: SplitProgress { get }
+}
+
+/// A split and where it stands, as a checkpoint keeps it.
+package struct SplitPosition: Hashable, Sendable {
+    package let id: String
+    package let bytes: [UInt8]
+
+    package init(id: String, bytes: [UInt8]) {
+        self.id = id
+        self.bytes = bytes
+    }
+}
+
+package enum SplitRead {
+    case rows(SourceRows)
+    /// Nothing now; more may come. With a time when it is worth asking again, microseconds since
+    /// the epoch; nil when a change of a watched path will tell.
+    case wait(until: Int64?)
+    /// Nothing any more.
+    case ended
+}
+
+/// How much of a split has been read. Bytes for files, rows for generators.
+package struct SplitProgress: Sendable {
+    package var done: Int64
+    /// nil when there is no end.
+    package var total: Int64?
+
+    package init(done: Int64, total: Int64?) {
+        self.done = done
+        self.total = total
+    }
+}
+
+/// Rows as a format gives them, before event times and watermarks are known.
+package struct SourceRows {
+    /// The declared fields, then the metadata columns: the source's output schema.
+    package var columns: [Column]
+    package var rowCount: Int
+    /// Byte position (or record number) of each row in its split, Int64.
+    package var positions: Buffer?
+    package var invalid: [InvalidRow]
+    /// Bytes of input that these rows were.
+    package var byteCount: Int
+
+    package init(
+        columns: [Column], rowCount: Int, positions: Buffer?, invalid: [InvalidRow], byteCount: Int
+    ) {
+        self.columns = columns
+        self.rowCount = rowCount
+        self.positions = positions
+        self.invalid = invalid
+        self.byteCount = byteCount
+    }
+}
+
+/// A row that could not be read, with what was there and why.
+package struct InvalidRow: Sendable {
+    /// The bytes of the row, cut after 64 KiB.
+    package let raw: [UInt8]
+    /// `cannot read field 'price' as bigint: "abc" at byte 31`.
+    package let error: String
+    package let position: Int64
+
+    package init(raw: [UInt8], error: String, position: Int64) {
+        self.raw = raw
+        self.error = error
+        self.position = position
+    }
+}
