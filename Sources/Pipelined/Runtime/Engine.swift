@@ -1,0 +1,125 @@
+import Config
+import Operators
+
+/// What runs pipelines. The controller knows only this, so that a second engine can stand here.
+protocol Engine: AnyObject, Sendable {
+    /// Builds the graph, restores its state and starts it.
+    ///
+    /// Blocks for as long as building and restoring take; call it on a thread that may block.
+    /// - Throws: ``EngineError``; nothing runs then and no state has changed.
+    func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline
+
+    /// Deletes what a pipeline that does not run has in the state directory.
+    func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError)
+}
+
+/// A pipeline to start.
+struct PipelineLaunch: Sendable {
+    var spec: PipelineSpec
+    /// Counts the specs of this name that were accepted, from 1.
+    var generation: Int
+    /// What becomes of state that is there: kept, or begun anew (positions too).
+    var state: StateDisposition
+    /// Called once, on any thread, when the pipeline has ended of itself or failed; not after `stop`.
+    var onExit: @Sendable (PipelineExit) -> Void
+}
+
+enum StateDisposition: String, Sendable {
+    case keep, anew
+}
+
+/// What `reset` does with the rows a file sink has written.
+enum OutputDisposition: String, Sendable {
+    case keep, replace
+}
+
+enum PipelineExit: Sendable {
+    /// Every source has ended and the last checkpoint is committed.
+    case finished
+    case failed(EngineError)
+}
+
+/// Why a pipeline could not start or go on.
+struct EngineError: Error, Sendable {
+    /// `cannot <verb> <object>: <cause>; <remedy>`.
+    var message: String
+    /// The node where it happened, if it was at one.
+    var node: String?
+    /// A person must change something: trying again does not help.
+    var isTerminal: Bool
+}
+
+/// A pipeline that has been started. All calls are safe from any thread.
+protocol RunningPipeline: AnyObject, Sendable {
+    var spec: PipelineSpec { get }
+    var status: PipelineStatus { get }
+
+    /// Reads no more, takes a last checkpoint and lets go of everything. Blocks; bounded by
+    /// `timeoutMicros`, after which it stops without a checkpoint (nothing committed is lost).
+    func stop(timeoutMicros: Int64)
+
+    /// Sees the rows that leave a node from now on, as JSON objects, one a call. `receive` returns
+    /// false to end it; it is called on the lane and must not block (drop rows instead).
+    /// - Throws: ``EngineError`` when there is no such node or port.
+    func tap(
+        _ node: NodeReference, receive: @escaping @Sendable (String) -> Bool
+    ) throws(EngineError)
+}
+
+/// A pipeline's figures at one moment. Times are microseconds since the epoch.
+struct PipelineStatus: Sendable {
+    enum Phase: String, Sendable {
+        case starting, running, finished, failed, stopped
+    }
+    var phase: Phase = .starting
+    var startedAt: Int64 = 0
+    /// Rows read per second, over the last seconds.
+    var rowsPerSecond: Double = 0
+    var rowsRead: Int64 = 0
+    var bytesRead: Int64 = 0
+    /// The lowest watermark of the sources; nil before the first row.
+    var watermark: Int64?
+    /// Input that is there and not yet read, bytes (files) or rows.
+    var lag: Int64 = 0
+    var stateEntries: Int = 0
+    var stateBytes: Int = 0
+    var checkpointEpoch: UInt64 = 0
+    var checkpointAt: Int64?
+    var checkpointMicros: Int64 = 0
+    var deadLetters: Int64 = 0
+    var late: Int64 = 0
+    var sources: [SourceStatus] = []
+    var nodes: [NodeStatus] = []
+    var sinks: [SinkStatus] = []
+}
+
+struct SourceStatus: Sendable {
+    var name: String
+    var rows: Int64 = 0
+    var invalid: Int64 = 0
+    var watermark: Int64?
+    /// The split that holds the watermark back, where there are several.
+    var heldBy: String?
+    var done: Int64 = 0
+    var total: Int64?
+    var isEnded = false
+    var isIdle = false
+}
+
+struct NodeStatus: Sendable {
+    var name: String
+    var rowsIn: Int64 = 0
+    var rowsOut: Int64 = 0
+    var late: Int64 = 0
+    var unmatched: Int64 = 0
+    var invalid: Int64 = 0
+    var stateEntries: Int = 0
+}
+
+struct SinkStatus: Sendable {
+    var name: String
+    var rows: Int64 = 0
+    var bytes: Int64 = 0
+    /// `exactly-once` or `at-least-once`, with the source taken into account.
+    var guarantee: String
+}
