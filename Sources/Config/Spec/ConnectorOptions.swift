@@ -118,6 +118,9 @@ package struct CSVOptions: Hashable, Sendable {
     package var onMissing: OnMissing = .invalid
     package var onExtra: OnExtra = .invalid
     package var timezone = "UTC"
+    /// How many columns the whole `schema:` declares, also those that nothing reads: what a row
+    /// without a header must have. 0: as many as the fields' ordinals ask for.
+    package var columnCount = 0
 
     package init() {}
 }

@@ -155,10 +155,13 @@ package struct FieldSpec: Hashable, Sendable {
     /// A row without it, or with null, is invalid.
     package var isRequired: Bool
     package var timestamp: TimestampEncoding
+    /// Its place in the declared `schema:`, 0-based; it keeps it when other fields are left out
+    /// because nothing reads them. The column of a CSV file without a header.
+    package var ordinal: Int
 
     package init(
         name: String, type: ColumnType, path: [String], defaultValue: Literal? = nil,
-        isRequired: Bool = false, timestamp: TimestampEncoding = .rfc3339
+        isRequired: Bool = false, timestamp: TimestampEncoding = .rfc3339, ordinal: Int = 0
     ) {
         self.name = name
         self.type = type
@@ -166,6 +169,7 @@ package struct FieldSpec: Hashable, Sendable {
         self.defaultValue = defaultValue
         self.isRequired = isRequired
         self.timestamp = timestamp
+        self.ordinal = ordinal
     }
 }
 
@@ -311,6 +315,9 @@ package struct SinkSpec: Hashable, Sendable {
     package var name: String
     package var input: NodeReference
     package var inputSchema: Schema
+    /// The input's own key (positions in `inputSchema`) where it is updating and has one: what tells
+    /// an update from a deletion and an insertion that stand side by side.
+    package var inputKey: [Int]?
     package var connector: SinkConnector
     package var format: FormatSpec
     package var mode: Mode
@@ -318,12 +325,13 @@ package struct SinkSpec: Hashable, Sendable {
     package var deleteWhen: BoundExpression?
 
     package init(
-        name: String, input: NodeReference, inputSchema: Schema, connector: SinkConnector,
-        format: FormatSpec, mode: Mode, deleteWhen: BoundExpression?
+        name: String, input: NodeReference, inputSchema: Schema, inputKey: [Int]? = nil,
+        connector: SinkConnector, format: FormatSpec, mode: Mode, deleteWhen: BoundExpression?
     ) {
         self.name = name
         self.input = input
         self.inputSchema = inputSchema
+        self.inputKey = inputKey
         self.connector = connector
         self.format = format
         self.mode = mode
