@@ -1,0 +1,197 @@
+import Glibc
+
+/// The folder in which one daemon keeps all that it must find again.
+///
+/// ```
+/// STATE/LOCK                         held while a daemon runs; its process id
+/// STATE/RESERVE                      room that is given back when the disk is full
+/// STATE/catalog.journal/N.journal    what is known of each pipeline
+/// STATE/checkpoints/NAME/N.journal   a pipeline's state
+/// ```
+///
+/// A full disk: a commit that throws `.full` leaves the journal fenced and the disk as full as it
+/// was. ``releaseReserve()`` then frees ``reserveBytes``, the journal is opened again, and the
+/// pipelines can commit and stop in good order. The reserve is taken again when there is room.
+package final class StateDirectory: Sendable {
+    package let path: String
+    package let fileSystem: any FileSystem
+    private let lock: OpenFile
+
+    /// How much room the reserve holds. A block of a journal, its name and a torn tail fit many
+    /// times; file systems that copy on write may need room even to give it back.
+    package static let reserveBytes: Int64 = 8 << 20
+
+    /// Opens the folder, creating it (0700) where it is not there, and locks it for this process.
+    ///
+    /// - Throws: `.locked`, which names the process that holds it; `.io`, `.full`.
+    package static func open(
+        path: String, fileSystem: any FileSystem, processID: Int32 = getpid()
+    ) throws(StoreError) -> StateDirectory {
+        try createPath(path, fileSystem)
+        let file = try fileSystem.open("\(path)/LOCK", .create, permissions: 0o600)
+        do throws(StoreError) {
+            guard try fileSystem.lock(file) else {
+                throw .locked(path, processID: try holder(of: file, fileSystem))
+            }
+            try writeHolder(processID, to: file, fileSystem)
+            let state = StateDirectory(path, file, fileSystem)
+            try state.prepare()
+            return state
+        } catch {
+            fileSystem.close(file)
+            throw error
+        }
+    }
+
+    private init(_ path: String, _ lock: OpenFile, _ fileSystem: any FileSystem) {
+        self.path = path
+        self.lock = lock
+        self.fileSystem = fileSystem
+    }
+
+    /// Unlocks the folder. Nothing in it may be used through this value afterwards.
+    package func close() { fileSystem.close(lock) }
+
+    // MARK: - What is in it
+
+    /// Opens the catalog.
+    package func openCatalog() throws(StoreError) -> Catalog {
+        let directory = "\(path)/catalog.journal"
+        return try withReserve { () throws(StoreError) in
+            try Catalog.open(directory: directory, fileSystem: fileSystem)
+        }
+    }
+
+    /// Where a pipeline's journal is.
+    ///
+    /// - Throws: `.invalidName` for what cannot be a folder's name.
+    package func checkpointDirectory(_ name: String) throws(StoreError) -> String {
+        let bytes = name.utf8
+        guard !bytes.isEmpty, bytes.count <= 200, bytes.first != UInt8(ascii: "."),
+            bytes.allSatisfy({ $0 != UInt8(ascii: "/") && $0 != 0 })
+        else { throw .invalidName(name, in: checkpoints) }
+        return "\(checkpoints)/\(name)"
+    }
+
+    /// Opens a pipeline's journal.
+    package func openJournal(
+        _ name: String, identity: [UInt8], options: JournalOptions = JournalOptions()
+    ) throws(StoreError) -> Journal {
+        let directory = try checkpointDirectory(name)
+        return try withReserve { () throws(StoreError) in
+            try Journal.open(
+                directory: directory, identity: identity, fileSystem: fileSystem, options: options)
+        }
+    }
+
+    /// The names of the pipelines that have a folder for their state, with or without a spec.
+    package func journalNames() throws(StoreError) -> [String] { try fileSystem.list(checkpoints) }
+
+    /// Removes a pipeline's journal for good, torn tails included, and leaves what is not its.
+    package func removeJournal(_ name: String) throws(StoreError) {
+        let directory = try checkpointDirectory(name)
+        guard try fileSystem.status(path: directory) != nil else { return }
+        var isEmpty = true
+        // From the newest to the oldest would let an old file pass for the journal after a crash.
+        let names = try fileSystem.list(directory).sorted {
+            (JournalFile.number(of: $0) ?? 0) < (JournalFile.number(of: $1) ?? 0)
+        }
+        for file in names {
+            if JournalFile.number(of: file) != nil || JournalFile.isTemporary(file)
+                || JournalFile.isTorn(file)
+            {
+                try fileSystem.unlink("\(directory)/\(file)")
+                try fileSystem.syncDirectory(directory)
+            } else {
+                isEmpty = false
+            }
+        }
+        if isEmpty { try fileSystem.removeDirectory(directory) }
+        try fileSystem.syncDirectory(checkpoints)
+    }
+
+    private var checkpoints: String { "\(path)/checkpoints" }
+
+    // MARK: - Room on a full disk
+
+    /// Does what may need room, and once more with the reserve given back if there was none.
+    package func withReserve<R>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        do throws(StoreError) {
+            return try body()
+        } catch {
+            guard error.kind == .full, try releaseReserve() else { throw error }
+        }
+        return try body()
+    }
+
+    /// Gives the reserve back to the file system. Returns false where there was none.
+    package func releaseReserve() throws(StoreError) -> Bool {
+        try fileSystem.unlink(reserve)
+    }
+
+    /// Takes the reserve if it is not held and the disk has plenty of room. Returns whether it is
+    /// held now. Called at start and, by whoever released it, from time to time.
+    @discardableResult
+    package func restoreReserve() throws(StoreError) -> Bool {
+        if let status = try fileSystem.status(path: reserve) {
+            if status.length >= Self.reserveBytes { return true }
+            try fileSystem.unlink(reserve)
+        }
+        guard try fileSystem.availableBytes(path) >= 4 * Self.reserveBytes else { return false }
+        let file = try fileSystem.open(reserve, .replace, permissions: 0o600)
+        defer { fileSystem.close(file) }
+        do throws(StoreError) {
+            try fileSystem.reserve(file, length: Self.reserveBytes)
+            return true
+        } catch {
+            try fileSystem.unlink(reserve)
+            if error.kind == .full { return false }
+            throw error
+        }
+    }
+
+    private var reserve: String { "\(path)/RESERVE" }
+
+    // MARK: - Opening
+
+    private func prepare() throws(StoreError) {
+        _ = try withReserve { () throws(StoreError) in
+            try fileSystem.createDirectory(checkpoints, permissions: 0o700)
+        }
+        // An earlier process may have been killed between creating a name and syncing it.
+        try fileSystem.syncDirectory(checkpoints)
+        try fileSystem.syncDirectory(path)
+        try fileSystem.syncDirectory(directory(of: path))
+        try restoreReserve()
+    }
+
+    /// Creates the folder and those above it that are missing.
+    private static func createPath(_ path: String, _ fileSystem: any FileSystem) throws(StoreError)
+    {
+        if try fileSystem.status(path: path)?.kind == .directory { return }
+        let parent = directory(of: path)
+        if parent != path, parent != "." { try createPath(parent, fileSystem) }
+        try fileSystem.createDirectory(path, permissions: 0o700)
+        try fileSystem.syncDirectory(parent)
+    }
+
+    private static func holder(of file: OpenFile, _ fileSystem: any FileSystem) throws(StoreError)
+        -> Int32?
+    {
+        let count = Int(min(try fileSystem.status(file).length, 16))
+        let bytes = try fileSystem.readBytes(file, at: 0, count: count)
+        return Int32(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self))
+    }
+
+    private static func writeHolder(
+        _ processID: Int32, to file: OpenFile, _ fileSystem: any FileSystem
+    ) throws(StoreError) {
+        do throws(StoreError) {
+            let bytes = [UInt8]("\(processID)\n".utf8)
+            try fileSystem.write(file, at: 0, bytes)
+            try fileSystem.truncate(file, to: Int64(bytes.count))
+        } catch  where error.kind == .full {
+            // The lock holds without its text; a second daemon cannot be told whose it is.
+        }
+    }
+}
