@@ -1,4 +1,170 @@
-/// The scalar functions and operators that an expression may call.
-package enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
-    case and, or, not, equal
+/// Everything that an expression can do to values of one row. The raw value is the name in
+/// fingerprints and must not change; ``documentedName`` is what docs/expressions.md calls it.
+package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
+    // Arithmetic
+    case add, subtract, multiply, divide, modulo, negate
+    // Comparison: operands of one type, except that decimals may differ in scale
+    case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
+    case isDistinctFrom, isNotDistinctFrom
+    // Logic: `and` and `or` take any number of operands
+    case and, or, not
+    case isNull, isNotNull, isTrue, isNotTrue, isFalse, isNotFalse
+    /// The first operand is looked for among the others.
+    case inList
+    /// Text, pattern and an optional escape character.
+    case like
+    case coalesce
+    // Text
+    case concatenate, concat, concatWithSeparator
+    case lower, upper, length, octetLength, substring, trim, leftTrim, rightTrim, replace
+    case position, splitPart, startsWith, endsWith, left, right, reverse, repeated
+    case leftPad, rightPad
+    // Numbers
+    case abs, sign, round, truncate, floor, ceil, power, sqrt, ln, log10, exp
+    case greatest, least
+    // Time
+    /// Unit (a literal), timestamp and an optional time zone (a literal).
+    case dateTrunc
+    /// Field (a literal) of a timestamp or an interval.
+    case extract
+    /// Seconds since the epoch as a number.
+    case timestampFromEpoch
+    /// Text, pattern (a literal) and an optional time zone (a literal).
+    case timestampFromText
+    /// Timestamp, pattern (a literal) and an optional time zone (a literal).
+    case dateFormat
+
+    /// The operator or function as people write it.
+    package var documentedName: String {
+        switch self {
+        case .add: return "+"
+        case .subtract, .negate: return "-"
+        case .multiply: return "*"
+        case .divide: return "/"
+        case .modulo: return "%"
+        case .equal: return "="
+        case .notEqual: return "<>"
+        case .less: return "<"
+        case .lessOrEqual: return "<="
+        case .greater: return ">"
+        case .greaterOrEqual: return ">="
+        case .isDistinctFrom: return "IS DISTINCT FROM"
+        case .isNotDistinctFrom: return "IS NOT DISTINCT FROM"
+        case .and: return "AND"
+        case .or: return "OR"
+        case .not: return "NOT"
+        case .isNull: return "IS NULL"
+        case .isNotNull: return "IS NOT NULL"
+        case .isTrue: return "IS TRUE"
+        case .isNotTrue: return "IS NOT TRUE"
+        case .isFalse: return "IS FALSE"
+        case .isNotFalse: return "IS NOT FALSE"
+        case .inList: return "IN"
+        case .like: return "LIKE"
+        case .concatenate: return "||"
+        case .concatWithSeparator: return "concat_ws"
+        case .octetLength: return "octet_length"
+        case .leftTrim: return "ltrim"
+        case .rightTrim: return "rtrim"
+        case .splitPart: return "split_part"
+        case .startsWith: return "starts_with"
+        case .endsWith: return "ends_with"
+        case .repeated: return "repeat"
+        case .leftPad: return "lpad"
+        case .rightPad: return "rpad"
+        case .truncate: return "trunc"
+        case .dateTrunc: return "date_trunc"
+        case .timestampFromEpoch, .timestampFromText: return "to_timestamp"
+        case .dateFormat: return "date_format"
+        default: return rawValue
+        }
+    }
+}
+
+/// The names that can be called in an expression, in lower case, with how many arguments they take.
+enum FunctionCatalog {
+    /// What a name stands for.
+    enum Meaning {
+        case scalar(ScalarFunction)
+        case aggregate(AggregateFunction)
+        /// Becomes other nodes when it is bound.
+        case nullIf
+        case now
+    }
+
+    struct Entry {
+        let meaning: Meaning
+        let argumentCounts: ClosedRange<Int>
+        /// How it is called, for messages.
+        let usage: String
+    }
+
+    static func entry(_ name: String) -> Entry? { entries[name] }
+
+    /// Every name, sorted.
+    static let names: [String] = entries.keys.sorted()
+
+    private static let entries: [String: Entry] = {
+        var all: [String: Entry] = [:]
+        func scalar(
+            _ names: String..., is function: ScalarFunction, _ counts: ClosedRange<Int>,
+            _ usage: String
+        ) {
+            for name in names {
+                all[name] = Entry(
+                    meaning: .scalar(function), argumentCounts: counts, usage: "\(name)\(usage)")
+            }
+        }
+        scalar("mod", is: .modulo, 2...2, "(a, b)")
+        scalar("coalesce", is: .coalesce, 1...many, "(value, …)")
+        scalar("concat", is: .concat, 1...many, "(value, …)")
+        scalar("concat_ws", is: .concatWithSeparator, 2...many, "(separator, value, …)")
+        scalar("lower", is: .lower, 1...1, "(text)")
+        scalar("upper", is: .upper, 1...1, "(text)")
+        scalar("length", "char_length", "character_length", is: .length, 1...1, "(text)")
+        scalar("octet_length", is: .octetLength, 1...1, "(text)")
+        scalar("substring", "substr", is: .substring, 2...3, "(text, start [, count])")
+        scalar("trim", "btrim", is: .trim, 1...2, "(text [, characters])")
+        scalar("ltrim", is: .leftTrim, 1...2, "(text [, characters])")
+        scalar("rtrim", is: .rightTrim, 1...2, "(text [, characters])")
+        scalar("replace", is: .replace, 3...3, "(text, from, to)")
+        scalar("position", is: .position, 2...2, "(part IN text)")
+        scalar("strpos", is: .position, 2...2, "(text, part)")
+        scalar("split_part", is: .splitPart, 3...3, "(text, delimiter, number)")
+        scalar("starts_with", is: .startsWith, 2...2, "(text, prefix)")
+        scalar("ends_with", is: .endsWith, 2...2, "(text, suffix)")
+        scalar("left", is: .left, 2...2, "(text, count)")
+        scalar("right", is: .right, 2...2, "(text, count)")
+        scalar("reverse", is: .reverse, 1...1, "(text)")
+        scalar("repeat", is: .repeated, 2...2, "(text, times)")
+        scalar("lpad", is: .leftPad, 2...3, "(text, length [, fill])")
+        scalar("rpad", is: .rightPad, 2...3, "(text, length [, fill])")
+        scalar("abs", is: .abs, 1...1, "(number)")
+        scalar("sign", is: .sign, 1...1, "(number)")
+        scalar("round", is: .round, 1...2, "(number [, digits])")
+        scalar("trunc", is: .truncate, 1...2, "(number [, digits])")
+        scalar("floor", is: .floor, 1...1, "(number)")
+        scalar("ceil", "ceiling", is: .ceil, 1...1, "(number)")
+        scalar("power", "pow", is: .power, 2...2, "(base, exponent)")
+        scalar("sqrt", is: .sqrt, 1...1, "(number)")
+        scalar("ln", is: .ln, 1...1, "(number)")
+        scalar("log10", is: .log10, 1...1, "(number)")
+        scalar("exp", is: .exp, 1...1, "(number)")
+        scalar("greatest", is: .greatest, 1...many, "(value, …)")
+        scalar("least", is: .least, 1...many, "(value, …)")
+        scalar("date_trunc", is: .dateTrunc, 2...3, "('unit', timestamp [, 'zone'])")
+        scalar("extract", "date_part", is: .extract, 2...2, "(field FROM timestamp)")
+        scalar("to_timestamp", is: .timestampFromText, 1...3, "(text, 'pattern' [, 'zone'])")
+        scalar("date_format", is: .dateFormat, 2...3, "(timestamp, 'pattern' [, 'zone'])")
+        all["nullif"] = Entry(meaning: .nullIf, argumentCounts: 2...2, usage: "nullif(a, b)")
+        all["now"] = Entry(meaning: .now, argumentCounts: 0...0, usage: "now()")
+        for function in [AggregateFunction.count, .sum, .avg, .min, .max] {
+            all[function.rawValue] = Entry(
+                meaning: .aggregate(function), argumentCounts: 1...1,
+                usage: "\(function.rawValue)(value)")
+        }
+        return all
+    }()
+
+    private static let many = 1000
 }

@@ -1,0 +1,324 @@
+/// Calls by name.
+extension ExpressionBinding {
+    mutating func function(_ call: Syntax.Call, _ range: Range<Int>) -> BoundOperand? {
+        let name = call.name.lowercased()
+        guard let entry = FunctionCatalog.entry(name) else {
+            for argument in call.arguments { _ = bind(argument) }
+            return report(
+                "unknown function '\(call.name)'", at: call.nameRange,
+                help: FunctionAdvice.help(for: name))
+        }
+        if case .aggregate(let function) = entry.meaning {
+            return aggregate(function, call, range)
+        }
+        guard !call.isStar, !call.isDistinct, call.filter == nil else {
+            let part = call.isStar ? "*" : (call.isDistinct ? "DISTINCT" : "FILTER")
+            return report("'\(name)' takes no \(part): it is not an aggregate", at: range)
+        }
+        guard entry.argumentCounts.contains(call.arguments.count) else {
+            return report(
+                "wrong number of arguments for '\(name)': \(call.arguments.count)", at: range,
+                help: "call it as \(entry.usage)")
+        }
+        switch entry.meaning {
+        case .now: return BoundOperand(node: .now, range: range)
+        case .nullIf: return nullIf(call.arguments, range)
+        case .scalar(let function): return scalar(function, name, call.arguments, range)
+        case .aggregate: return nil
+        }
+    }
+
+    /// `CASE WHEN a = b THEN NULL ELSE a END`.
+    private mutating func nullIf(_ arguments: [Syntax], _ range: Range<Int>) -> BoundOperand? {
+        let first = bind(arguments[0])
+        let second = bind(arguments[1])
+        guard let first, let second, let equal = comparison(.equal, first, second, range) else {
+            return nil
+        }
+        let node = ExpressionNode.conditional(
+            [ConditionalBranch(condition: equal.node, result: .literal(.null, first.type))],
+            otherwise: first.node, first.type)
+        return BoundOperand(
+            node: ConstantFolding.fold(node), range: range, isUntyped: first.isNull)
+    }
+
+    private mutating func scalar(
+        _ function: ScalarFunction, _ name: String, _ arguments: [Syntax], _ range: Range<Int>
+    ) -> BoundOperand? {
+        switch function {
+        case .coalesce, .greatest, .least:
+            let bound = arguments.map { bind($0) }
+            let known = bound.compactMap { $0 }
+            guard known.count == bound.count,
+                let (operands, type) = unify(known, "the values of \(name)", range)
+            else { return nil }
+            return self.call(function, operands, type, range)
+        case .concat, .concatWithSeparator:
+            let bound = arguments.map { bind($0) }
+            let known = bound.compactMap { $0 }
+            guard known.count == bound.count else { return nil }
+            return self.call(function, known.map { text($0) }, .string, range)
+        case .modulo:
+            let a = bind(arguments[0])
+            let b = bind(arguments[1])
+            guard let a, let b else { return nil }
+            return arithmetic(.modulo, a, b, range)
+        case .lower, .upper, .reverse, .length, .octetLength, .trim, .leftTrim, .rightTrim,
+            .replace, .startsWith, .endsWith, .position:
+            return textFunction(function, name, arguments, range)
+        case .substring, .splitPart, .left, .right, .repeated, .leftPad, .rightPad:
+            return mixedFunction(function, name, arguments, range)
+        case .abs, .sign, .floor, .ceil, .round, .truncate:
+            return rounding(function, name, arguments, range)
+        case .power, .sqrt, .ln, .log10, .exp:
+            let bound = arguments.map { argument($0, name, .double) }
+            let operands = bound.compactMap { $0 }
+            guard operands.count == bound.count else { return nil }
+            return self.call(function, operands, .double, range)
+        default:
+            return timeFunction(function, name, arguments, range)
+        }
+    }
+
+    // MARK: Arguments
+
+    /// An argument of `name` that must be of a type (or widen to it).
+    mutating func argument(_ syntax: Syntax, _ name: String, _ type: ColumnType) -> BoundOperand? {
+        guard let bound = bind(syntax) else { return nil }
+        return argument(bound, name, type)
+    }
+
+    mutating func argument(
+        _ bound: BoundOperand, _ name: String, _ type: ColumnType
+    ) -> BoundOperand? {
+        if let operand = coerce(bound, to: type) { return operand }
+        if bound.isUntyped { return nil }
+        return report(
+            "'\(name)' needs \(type.name) here, found \(bound.type.name)", at: bound.range,
+            help: ExpressionCasts.isPossible(from: bound.type, to: type)
+                ? "cast it: CAST(… AS \(type.name))" : nil)
+    }
+
+    mutating func string(_ syntax: Syntax, _ name: String) -> BoundOperand? {
+        argument(syntax, name, .string)
+    }
+
+    /// A literal text argument: a unit, a pattern, a zone.
+    mutating func literalText(_ syntax: Syntax, _ name: String, _ what: String) -> [UInt8]? {
+        guard let bound = bind(syntax) else { return nil }
+        guard let bytes = bound.text else {
+            report("the \(what) of '\(name)' must be text in quotes", at: syntax.range)
+            return nil
+        }
+        return bytes
+    }
+
+    // MARK: Text
+
+    private mutating func textFunction(
+        _ function: ScalarFunction, _ name: String, _ arguments: [Syntax], _ range: Range<Int>
+    ) -> BoundOperand? {
+        let bound = arguments.map { string($0, name) }
+        var operands = bound.compactMap { $0 }
+        guard operands.count == bound.count else { return nil }
+        if name == "strpos" { operands.swapAt(0, 1) }
+        let type: ColumnType
+        switch function {
+        case .length, .octetLength, .position: type = .bigint
+        case .startsWith, .endsWith: type = .boolean
+        default: type = .string
+        }
+        return call(function, operands, type, range)
+    }
+
+    private mutating func mixedFunction(
+        _ function: ScalarFunction, _ name: String, _ arguments: [Syntax], _ range: Range<Int>
+    ) -> BoundOperand? {
+        let isText: [Bool]
+        switch function {
+        case .splitPart: isText = [true, true, false]
+        case .leftPad, .rightPad: isText = [true, false, true]
+        default: isText = [true, false, false]
+        }
+        var operands: [BoundOperand] = []
+        for (index, syntax) in arguments.enumerated() {
+            if let operand = argument(syntax, name, isText[index] ? .string : .bigint) {
+                operands.append(operand)
+            }
+        }
+        guard operands.count == arguments.count else { return nil }
+        return call(function, operands, .string, range)
+    }
+
+    // MARK: Numbers
+
+    private mutating func rounding(
+        _ function: ScalarFunction, _ name: String, _ arguments: [Syntax], _ range: Range<Int>
+    ) -> BoundOperand? {
+        guard let bound = bind(arguments[0]), var operand = resolve(bound, toward: .double) else {
+            return nil
+        }
+        guard operand.type.isNumeric || (operand.type == .interval && function == .abs) else {
+            return report(
+                "'\(name)' needs a number, found \(operand.type.name)", at: operand.range)
+        }
+        if arguments.count == 2 { return digits(function, name, operand, arguments[1], range) }
+        var type = operand.type
+        if case .decimal(let precision, let scale) = type {
+            switch function {
+            case .sign: type = .decimal(precision: 1, scale: 0)
+            case .abs: break
+            default:
+                let integral = min(Decimal38.digitsMax, precision - scale + 1)
+                type = .decimal(precision: max(1, integral), scale: 0)
+            }
+        }
+        if type == .bigint, function != .abs, function != .sign {
+            operand.node = ConstantFolding.fold(operand.node)
+            return BoundOperand(node: operand.node, range: range)
+        }
+        return call(function, [operand], type, range)
+    }
+
+    /// `round(x, n)`, the number of digits a literal because the result's scale depends on it.
+    private mutating func digits(
+        _ function: ScalarFunction, _ name: String, _ operand: BoundOperand, _ digits: Syntax,
+        _ range: Range<Int>
+    ) -> BoundOperand? {
+        guard let bound = argument(digits, name, .bigint) else { return nil }
+        guard case .literal(.bigint(let count), _) = bound.node,
+            count.magnitude <= UInt64(Decimal38.digitsMax)
+        else {
+            return report(
+                "the digits of '\(name)' must be a whole number from -38 to 38 in the text",
+                at: digits.range)
+        }
+        if operand.type == .double { return call(function, [operand, bound], .double, range) }
+        guard let (precision, scale) = TypeRules.decimal(operand.type) else { return nil }
+        let kept = max(0, min(Int(count), Decimal38.digitsMax))
+        var operand = operand
+        if operand.type == .bigint {
+            operand.node = ConstantFolding.cast(operand.node, to: TypeRules.bigintAsDecimal)
+        }
+        let integral = min(Decimal38.digitsMax - kept, precision - scale + 1)
+        let type = ColumnType.decimal(precision: max(1, integral + kept), scale: kept)
+        return call(function, [operand, bound], type, range)
+    }
+
+    // MARK: Aggregates
+
+    private mutating func aggregate(
+        _ function: AggregateFunction, _ call: Syntax.Call, _ range: Range<Int>
+    ) -> BoundOperand? {
+        let name = function.rawValue
+        guard allowsAggregates else {
+            return report(
+                isNestedAggregate
+                    ? "'\(name)' stands inside another aggregate function"
+                    : "'\(name)' is an aggregate function and has no place here",
+                at: call.nameRange,
+                help: isNestedAggregate ? nil : "aggregates are computed by an 'aggregate' step")
+        }
+        if call.isStar {
+            guard function == .count else {
+                return report("'\(name)(*)' is not possible: name a column", at: range)
+            }
+            return insideAggregate { $0.filter(call) }.flatMap {
+                add(.countRows, nil, isDistinct: false, filter: $0, .bigint, range)
+            }
+        }
+        guard call.arguments.count == 1 else {
+            return report(
+                "wrong number of arguments for '\(name)': \(call.arguments.count)", at: range,
+                help: function == .count
+                    ? "call it as count(*) or count(value)" : "call it as \(name)(value)")
+        }
+        let (bound, filter) = insideAggregate { ($0.bind(call.arguments[0]), $0.filter(call)) }
+        guard let bound, let filter, let argument = resolve(bound, toward: .string) else {
+            return nil
+        }
+        guard let type = AggregateTypes.result(function, of: argument.type) else {
+            return report(
+                "'\(name)' cannot take \(argument.type.name)", at: bound.range,
+                help: argument.type == .string && function != .min && function != .max
+                    ? "a number in text is read by CAST(… AS bigint)" : nil)
+        }
+        if call.isDistinct, function == .sum || function == .avg {
+            return report("'\(name)(DISTINCT …)' is not supported by this version", at: range)
+        }
+        return add(
+            function, argument.node, isDistinct: call.isDistinct && function == .count,
+            filter: filter, type, range)
+    }
+
+    /// The condition of FILTER: nil when it is wrong, a nil inside when there is none.
+    private mutating func filter(_ call: Syntax.Call) -> BoundOperand?? {
+        guard let syntax = call.filter else { return .some(nil) }
+        guard let condition = boolean(syntax, "FILTER") else { return nil }
+        return .some(condition)
+    }
+
+    private mutating func add(
+        _ function: AggregateFunction, _ argument: ExpressionNode?, isDistinct: Bool,
+        filter: BoundOperand?, _ type: ColumnType, _ range: Range<Int>
+    ) -> BoundOperand? {
+        func expression(_ node: ExpressionNode) -> BoundExpression {
+            BoundExpression(root: node, text: "")
+        }
+        let call = AggregateCall(
+            function: function, argument: argument.map(expression), isDistinct: isDistinct,
+            filter: filter.map { expression($0.node) }, type: type)
+        let index = calls.firstIndex(of: call) ?? calls.count
+        if index == calls.count { calls.append(call) }
+        let column = (grouping?.count ?? 0) + index
+        return BoundOperand(node: .column(column, type), range: range)
+    }
+}
+
+/// What aggregate functions give.
+package enum AggregateTypes {
+    /// The type of `function` over values of `type`; nil when it cannot take them.
+    ///
+    /// `sum` of decimals has 38 digits; `avg` of decimals 16 decimals or the argument's, as far as
+    /// its whole digits leave room.
+    package static func result(_ function: AggregateFunction, of type: ColumnType) -> ColumnType? {
+        switch function {
+        case .countRows, .count: return .bigint
+        case .min, .max: return type == .boolean ? nil : type
+        case .sum, .avg:
+            switch type {
+            case .bigint: return function == .sum ? .bigint : .double
+            case .double, .interval: return type
+            case .decimal(let precision, let scale):
+                if function == .sum {
+                    return .decimal(precision: Decimal38.digitsMax, scale: scale)
+                }
+                let room = Decimal38.digitsMax - (precision - scale)
+                return .decimal(
+                    precision: Decimal38.digitsMax, scale: max(scale, min(16, room)))
+            case .boolean, .string, .timestamp: return nil
+            }
+        }
+    }
+}
+
+/// What to write instead of functions of other systems.
+private enum FunctionAdvice {
+    static func help(for name: String) -> String? {
+        if let other = elsewhere[name] { return "write \(other)" }
+        return NameSuggestion.help(for: name, among: FunctionCatalog.names)
+    }
+
+    private static let elsewhere = [
+        "if": "CASE WHEN … THEN … ELSE … END", "iif": "CASE WHEN … THEN … ELSE … END",
+        "ifnull": "coalesce(a, b)", "nvl": "coalesce(a, b)", "isnull": "x IS NULL",
+        "ucase": "upper(text)", "lcase": "lower(text)", "len": "length(text)",
+        "instr": "position(part IN text)", "to_char": "date_format(timestamp, 'yyyy-MM-dd')",
+        "strftime": "date_format(timestamp, '%Y-%m-%d')",
+        "to_date": "to_timestamp(text, 'yyyy-MM-dd')",
+        "from_unixtime": "to_timestamp(seconds)",
+        "unix_timestamp": "extract(epoch FROM timestamp)",
+        "contains": "position(part IN text) > 0", "log": "ln(x) or log10(x)",
+        "to_number": "CAST(text AS bigint)",
+    ]
+}

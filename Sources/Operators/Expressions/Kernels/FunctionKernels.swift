@@ -1,0 +1,43 @@
+/// Runs a function over vectors: chooses the loop by function and type, once per batch.
+enum FunctionKernels {
+    static func call(
+        _ function: ScalarFunction, _ operands: [Vector], _ prepared: PreparedArguments,
+        _ type: ColumnType, rows: Int
+    ) -> Vector {
+        switch function {
+        case .add, .subtract, .multiply, .divide, .modulo:
+            return ArithmeticKernels.binary(function, operands[0], operands[1], type, rows: rows)
+        case .negate, .abs, .sign, .floor, .ceil, .round, .truncate, .power, .sqrt, .ln, .log10,
+            .exp:
+            return NumberKernels.call(function, operands, type, rows: rows)
+        case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual:
+            return ComparisonKernels.compare(function, operands[0], operands[1], rows: rows)
+        case .isDistinctFrom, .isNotDistinctFrom:
+            return ComparisonKernels.distinct(
+                operands[0], operands[1], isNegated: function == .isNotDistinctFrom, rows: rows)
+        case .and, .or:
+            return LogicKernels.logical(operands, isAnd: function == .and, rows: rows)
+        case .not: return LogicKernels.not(operands[0], rows: rows)
+        case .isNull, .isNotNull, .isTrue, .isNotTrue, .isFalse, .isNotFalse:
+            return LogicKernels.test(function, operands[0], rows: rows)
+        case .inList:
+            let equalities = operands.dropFirst().map {
+                ComparisonKernels.compare(.equal, operands[0], $0, rows: rows)
+            }
+            return LogicKernels.logical(equalities, isAnd: false, rows: rows)
+        case .coalesce: return ChoiceKernels.coalesce(operands, type, rows: rows)
+        case .greatest, .least:
+            return ChoiceKernels.extreme(
+                operands, type, isGreatest: function == .greatest, rows: rows)
+        case .like: return LikeKernels.like(operands, prepared.like, rows: rows)
+        case .concatenate, .concat, .concatWithSeparator, .lower, .upper, .replace, .reverse,
+            .repeated, .leftPad, .rightPad:
+            return TextBuildingKernels.call(function, operands, rows: rows)
+        case .length, .octetLength, .substring, .trim, .leftTrim, .rightTrim, .position,
+            .splitPart, .startsWith, .endsWith, .left, .right:
+            return TextViewKernels.call(function, operands, rows: rows)
+        case .dateTrunc, .extract, .timestampFromEpoch, .timestampFromText, .dateFormat:
+            return TimeKernels.call(function, operands, prepared, type, rows: rows)
+        }
+    }
+}
