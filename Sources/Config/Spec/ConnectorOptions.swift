@@ -22,11 +22,16 @@ package struct FileSourceOptions: Hashable, Sendable {
     package var isFollowed: Bool
     /// Tables: how often the file is read again; nil for never.
     package var refreshMicros: Int64?
+    /// The path as the spec has it, before `${…}`: what may be shown.
+    package var writtenPath: String
 
-    package init(path: String, isFollowed: Bool, refreshMicros: Int64? = nil) {
+    package init(
+        path: String, isFollowed: Bool, refreshMicros: Int64? = nil, writtenPath: String? = nil
+    ) {
         self.path = path
         self.isFollowed = isFollowed
         self.refreshMicros = refreshMicros
+        self.writtenPath = writtenPath ?? path
     }
 
     package var isGlob: Bool { path.utf8.contains { $0 == 0x2a || $0 == 0x3f || $0 == 0x5b } }
@@ -42,11 +47,15 @@ package struct FileSinkOptions: Hashable, Sendable {
     /// Columns (positions in the input's schema; of date or timestamp type) whose day is a
     /// `name=YYYY-MM-DD` folder above the file.
     package var partitionColumns: [Int]
+    /// The path as the spec has it, before `${…}`: what may be shown.
+    package var writtenPath: String
 
     package init(
-        path: String, rollBytes: Int? = nil, rollMicros: Int64? = nil, partitionColumns: [Int] = []
+        path: String, rollBytes: Int? = nil, rollMicros: Int64? = nil, partitionColumns: [Int] = [],
+        writtenPath: String? = nil
     ) {
         self.path = path
+        self.writtenPath = writtenPath ?? path
         self.rollBytes = rollBytes
         self.rollMicros = rollMicros
         self.partitionColumns = partitionColumns

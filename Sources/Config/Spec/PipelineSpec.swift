@@ -17,11 +17,14 @@ package struct PipelineSpec: Hashable, Sendable {
     package var steps: [StepSpec]
     package var sinks: [SinkSpec]
     package var settings: PipelineSettings
+    /// Where its names and paths stand in the file; no part of what the spec means.
+    package var locations: SpecLocations
 
     package init(
         name: String, description: String?, path: String, line: Int,
         parameters: [String: Literal], sources: [SourceSpec], tables: [TableSpec],
-        steps: [StepSpec], sinks: [SinkSpec], settings: PipelineSettings
+        steps: [StepSpec], sinks: [SinkSpec], settings: PipelineSettings,
+        locations: SpecLocations = SpecLocations()
     ) {
         self.name = name
         self.description = description
@@ -33,6 +36,7 @@ package struct PipelineSpec: Hashable, Sendable {
         self.steps = steps
         self.sinks = sinks
         self.settings = settings
+        self.locations = locations
     }
 }
 

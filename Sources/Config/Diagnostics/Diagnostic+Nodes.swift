@@ -1,0 +1,205 @@
+import Operators
+
+/// What can be wrong between nodes and columns.
+extension Diagnostic {
+    static func duplicateNode(
+        _ name: String, what: String, at place: SourceLocation, first: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "'\(name)' is already the name of a \(what)", at: place,
+            label: "names are unique in a pipeline",
+            related: [.init(message: "first used here", location: first)])
+    }
+
+    static func unknownNode(
+        _ name: String, known: [String], at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "unknown node '\(name)'", at: place,
+            label: known.isEmpty ? nil : "there is \(listed(known))",
+            help: NameSuggestion.nearest(to: name, among: known).map { "did you mean '\($0)'?" })
+    }
+
+    static func unknownTable(
+        _ name: String, tables: [String], isOther: String?, at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            isOther.map { "'\(name)' is a \($0), not a table" } ?? "unknown table '\(name)'",
+            at: place,
+            label: tables.isEmpty
+                ? "the pipeline has no tables" : "there is \(listed(tables))",
+            help: NameSuggestion.nearest(to: name, among: tables).map { "did you mean '\($0)'?" })
+    }
+
+    static func readsSink(_ name: String, at place: SourceLocation) -> Diagnostic {
+        Diagnostic(
+            "'\(name)' is a sink, and nothing can read from it", at: place,
+            help: "read from the node that the sink takes")
+    }
+
+    static func unknownPort(
+        _ port: String, node: String, at place: SourceLocation
+    ) -> Diagnostic {
+        let ports = ["late", "unmatched", "invalid"]
+        return Diagnostic(
+            "unknown port '\(port)' of '\(node)'", at: place,
+            label: "ports are \(ports.joined(separator: ", "))",
+            help: NameSuggestion.nearest(to: port, among: ports).map {
+                "did you mean '\(node).\($0)'?"
+            })
+    }
+
+    static func noSuchPort(
+        _ port: String, node: String, needs: String, at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "'\(node)' has no port '\(port)'", at: place, label: "only \(needs) has one")
+    }
+
+    static func listedTwice(_ name: String, at place: SourceLocation) -> Diagnostic {
+        Diagnostic("'\(name)' is listed twice", at: place)
+    }
+
+    static func emptyList(_ name: String, at place: SourceLocation) -> Diagnostic {
+        Diagnostic("'\(name)' is an empty list", at: place)
+    }
+
+    static func cycle(_ path: [String], at place: SourceLocation) -> Diagnostic {
+        Diagnostic(
+            "steps feed each other in a circle: \(path.joined(separator: " → "))", at: place,
+            label: "'\(path[0])' reads what depends on itself")
+    }
+
+    static func unreachable(
+        _ name: String, what: String, at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "nothing reads \(what) '\(name)'", at: place,
+            help: what == "table"
+                ? "join it in a step, or remove it"
+                : "name it in the 'from' of a step or sink, or remove it")
+    }
+
+    static func noConnector(_ owner: String, at place: SourceLocation, names: [String])
+        -> Diagnostic
+    {
+        Diagnostic(
+            "\(owner) has no connector", at: place,
+            help: "add one of \(names.joined(separator: ", "))")
+    }
+
+    static func severalConnectors(
+        _ owner: String, at place: SourceLocation, first: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "\(owner) has more than one connector", at: place,
+            related: [.init(message: "the first is here", location: first)])
+    }
+
+    static func duplicateColumn(
+        _ name: String, owner: String, at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic("\(owner) gives column '\(name)' twice", at: place)
+    }
+
+    static func reservedColumn(
+        _ name: String, _ cause: String, at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "no column can be named '\(name)' here", at: place, label: cause,
+            help: "give it another name")
+    }
+
+    static func unknownColumn(
+        _ name: String, owner: String, columns: [String], at place: SourceLocation,
+        help: String? = nil
+    ) -> Diagnostic {
+        Diagnostic(
+            "unknown column '\(name)'", at: place,
+            label: columns.isEmpty ? "\(owner) has no columns" : "\(owner) has \(listed(columns))",
+            help: help
+                ?? NameSuggestion.nearest(to: name, among: columns).map { "did you mean '\($0)'?" })
+    }
+
+    static func unknownQualifier(
+        _ name: String, known: [String], at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "no input is called '\(name)'", at: place,
+            label: known.isEmpty ? nil : "there is \(listed(known))",
+            help: NameSuggestion.nearest(to: name, among: known).map { "did you mean '\($0)'?" })
+    }
+
+    static func intervalColumn(at place: SourceLocation) -> Diagnostic {
+        Diagnostic(
+            "an interval cannot be a column", at: place,
+            help: "add it to a timestamp, or take its seconds with extract(epoch from …)")
+    }
+
+    static func noKeyColumn(
+        _ name: String, table: String, key: [String], at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "'\(name)' is not in the key of '\(table)'", at: place,
+            label: "the key is \(listed(key))",
+            help: key.count == 1
+                ? "write match: {\(name): \(key[0])}" : "match each column of the key once")
+    }
+
+    static func ambiguousColumn(
+        _ name: String, choices: [String], at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "column '\(name)' is ambiguous", at: place,
+            help: choices.isEmpty ? nil : "write \(choices.joined(separator: " or "))")
+    }
+
+    static func unnamedExpression(_ text: String, at place: SourceLocation) -> Diagnostic {
+        Diagnostic(
+            "an expression needs a name", at: place, label: "only columns stand alone",
+            help: "write {name: \"\(text)\"}")
+    }
+
+    static func sharedColumns(
+        _ names: [String], left: String, right: String, select: String, at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "'\(left)' and '\(right)' both have \(listed(names))", at: place,
+            label: "the output can have each name once",
+            help: "say which is meant, and how it is called:\n\(select)")
+    }
+
+    static func severalVerbs(_ first: String, _ second: String, at place: SourceLocation)
+        -> Diagnostic
+    {
+        Diagnostic(
+            "a step has one verb: '\(first)' or '\(second)', not both", at: place,
+            help: "make a second step of it")
+    }
+
+    static func unionDiffers(
+        _ name: String, _ cause: String, at place: SourceLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "inputs of a union must have equal columns", at: place, label: "'\(name)' \(cause)",
+            help: "give it the same columns in a step before, with 'select'")
+    }
+
+    static func appendSinkOfChanges(
+        _ name: String, key: [String]?, at place: SourceLocation
+    ) -> Diagnostic {
+        let upsert =
+            key.map { $0.isEmpty ? "'mode: upsert'" : "'mode: upsert' (key \(listed($0)))" }
+            ?? "'mode: upsert' with a 'key'"
+        return Diagnostic(
+            "the rows of '\(name)' change, and this sink only appends", at: place,
+            label: "an aggregate without a window gives changes",
+            help: "write \(upsert) or 'mode: changelog', or give the aggregate a 'window'")
+    }
+}
+
+/// Names for a label: all of a few, the first of many.
+func listed(_ names: [String]) -> String {
+    let shown = names.prefix(12).joined(separator: ", ")
+    return names.count > 12 ? "\(shown), and \(names.count - 12) more" : shown
+}

@@ -1,0 +1,252 @@
+/// The fields of sources, tables and sinks, their connectors and formats.
+extension SpecFields {
+    /// Connectors that the language names and this version does not have.
+    static let laterConnectors = ["topic", "socket", "exec", "http", "kafka", "postgres", "sqlite"]
+
+    private static let connectorFields = [
+        SpecField(
+            "file", .mapping, "Reads files; see *file source*. One connector is required.",
+            example: "file: {path: data/events.ndjson}"),
+        SpecField(
+            "stdin", .mapping, "Reads standard input, under `run` only. Takes no options.",
+            example: "stdin: {}"),
+        SpecField(
+            "generate", .mapping, "Makes rows; see *generate*. Takes no `format`.",
+            example: "generate: {rate: 1000, seed: 42, columns: {…}}"),
+    ]
+
+    private static let readingFields = [
+        SpecField(
+            "format", .either("`json`, `csv`, `lines`, or `{NAME: options}`"),
+            "How rows stand in the bytes. Required for `file` and `stdin`.",
+            example: "format: {csv: {header: false}}"),
+        SpecField(
+            "timezone", .text, default: "UTC",
+            "The zone of text without an offset: an IANA name, `±hh:mm`, or `local` for the "
+                + "machine's.", example: "timezone: Europe/Berlin"),
+        SpecField(
+            "schema", .mapping, required: true,
+            "The columns: `name: type`, or `name: {type, path, default, required}`.",
+            example: "schema: {ad_id: string, event_time: timestamp(ms)}"),
+    ]
+
+    package static let source = FieldGroup(
+        "source", at: "sources.NAME",
+        connectorFields + readingFields + [
+            SpecField(
+                "event_time", .either("mapping, or `arrival`"), default: "arrival",
+                "What says when a row happened; see *event time*.",
+                example: "event_time: {column: event_time, max_out_of_orderness: 2s}"),
+            SpecField(
+                "metadata", .mapping, "Columns from outside the row, after those of `schema`.",
+                example: "metadata: {path: file.path}"),
+        ],
+        later: laterConnectors + ["start", "stop"])
+
+    package static let table = FieldGroup(
+        "table", at: "tables.NAME",
+        connectorFields + readingFields + [
+            SpecField(
+                "key", .columns, required: true, "The columns that identify a row.",
+                example: "key: [ad_id]"),
+            SpecField(
+                "delete_when", .expression, "A row for which this is true removes its key.",
+                example: "delete_when: status = 'gone'"),
+        ],
+        later: laterConnectors + ["metadata", "event_time", "history", "start", "stop"])
+
+    package static let fileSource = FieldGroup(
+        "file source", at: "sources.NAME.file",
+        [
+            SpecField(
+                "path", .text, required: true,
+                "The file, relative to the working directory or absolute; `*`, `?` and `[…]` match "
+                    + "within its last part.", example: "path: data/events-*.ndjson"),
+            SpecField(
+                "follow", .boolean, default: "false",
+                "Sources: waits for more at a file's end, through rotation, instead of ending.",
+                example: "follow: true"),
+            SpecField(
+                "refresh", .duration,
+                "Tables: how often the file is looked at again; a row that is gone is removed.",
+                example: "refresh: 1m"),
+        ])
+
+    package static let generate = FieldGroup(
+        "generate", at: "sources.NAME.generate",
+        [
+            SpecField(
+                "rate", .number, unit: "rows per second",
+                "How fast rows are made; as fast as they are taken otherwise.",
+                example: "rate: 1000"),
+            SpecField(
+                "count", .integer, unit: "rows", "How many rows are made; no end otherwise.",
+                example: "count: 10000"),
+            SpecField(
+                "seed", .integer, default: "0",
+                "Row n is a function of the seed and n alone.", example: "seed: 42"),
+            SpecField(
+                "columns", .mapping, required: true,
+                "What fills each column of `schema`; see *generate column*.",
+                example: "columns: {ad_id: {key: {prefix: ad-, count: 1000}}, user_id: uuid}"),
+        ])
+
+    package static let generateColumn = FieldGroup(
+        "generate column", at: "sources.NAME.generate.columns.COLUMN",
+        [
+            SpecField(
+                "sequence", .integer, default: "0",
+                "bigint: the row's number, from this one on. Also plain `sequence`.",
+                example: "sequence: 1"),
+            SpecField(
+                "range", .either("`[low, high]`"),
+                "bigint or double: uniform from low to high, both included.",
+                example: "range: [1, 100]"),
+            SpecField(
+                "boolean", .mapping, "boolean: true half of the time. Written plain.",
+                example: "is_new: boolean"),
+            SpecField(
+                "choice", .either("list of texts"), "string: one of these, uniformly.",
+                example: "choice: [view, click, purchase]"),
+            SpecField(
+                "key", .mapping, "string: a pool of keys; see *generate key*.",
+                example: "key: {prefix: ad-, count: 1000}"),
+            SpecField(
+                "uuid", .integer, unit: "different values",
+                "string: a UUID out of a pool of this many; plain `uuid` is a new one a row.",
+                example: "uuid: 1000"),
+            SpecField(
+                "time", .mapping, "timestamp: rises with the row's number; see *generate time*.",
+                example: "time: {step: 1ms}"),
+        ])
+
+    package static let generateKey = FieldGroup(
+        "generate key", at: "sources.NAME.generate.columns.COLUMN.key",
+        [
+            SpecField(
+                "prefix", .text, default: "", "Stands before the number.", example: "prefix: ad-"),
+            SpecField(
+                "count", .integer, unit: "keys", required: true,
+                "The keys are `prefix` and 0 … count − 1.", example: "count: 1000"),
+        ])
+
+    package static let generateTime = FieldGroup(
+        "generate time", at: "sources.NAME.generate.columns.COLUMN.time",
+        [
+            SpecField(
+                "start", .text, "The first row's time, RFC 3339; the clock at the start otherwise.",
+                example: "start: 2026-01-01T00:00:00Z"),
+            SpecField(
+                "step", .duration,
+                "From one row to the next. By `rate` when there is one, else 1ms.",
+                example: "step: 10ms"),
+            SpecField(
+                "jitter", .duration, default: "0s", "Up to so much earlier, at random.",
+                example: "jitter: 1s"),
+        ])
+
+    package static let format = FieldGroup(
+        "format", at: "sources.NAME.format",
+        [
+            SpecField(
+                "json", .mapping, "One JSON object a line; see *json*.", example: "format: json"),
+            SpecField(
+                "csv", .mapping, "Comma-separated values; see *csv*.",
+                example: "format: {csv: {header: false}}"),
+            SpecField(
+                "lines", .mapping, "Each line is one row with the string column `line`.",
+                example: "format: lines"),
+        ],
+        later: ["regex", "logfmt", "debezium"])
+
+    package static let json = FieldGroup(
+        "json", at: "sources.NAME.format.json",
+        [
+            SpecField(
+                "on_missing", .choice(["null", "invalid"]), default: "null",
+                "Sources: what a field that the row lacks becomes.", example: "on_missing: invalid")
+        ])
+
+    package static let csv = FieldGroup(
+        "csv", at: "sources.NAME.format.csv",
+        [
+            SpecField(
+                "delimiter", .text, default: ",",
+                "One ASCII character between fields; `\\t` in double quotes for a tab.",
+                example: "delimiter: ';'"),
+            SpecField(
+                "header", .boolean, default: "true",
+                "The first line names the columns, which then go by name; by position otherwise.",
+                example: "header: false"),
+            SpecField(
+                "quote", .text, default: "\"",
+                "The ASCII character around fields that hold a delimiter; empty for none.",
+                example: "quote: \"'\""),
+            SpecField(
+                "null", .text, default: "", "The unquoted text that stands for null.",
+                example: "null: '-'"),
+            SpecField(
+                "missing", .choice(["invalid", "null"]), default: "invalid",
+                "Sources: what a line with too few fields is.", example: "missing: null"),
+            SpecField(
+                "extra", .choice(["invalid", "ignore", "join"]), default: "invalid",
+                "Sources: what happens to more fields than columns; `join` leaves them in the last.",
+                example: "extra: ignore"),
+        ])
+
+    package static let sink = FieldGroup(
+        "sink", at: "sinks.NAME",
+        [
+            SpecField(
+                "from", .node, required: true,
+                "The node, or the port of one (`STEP.late`), whose rows are written.",
+                example: "from: per_campaign"),
+            SpecField(
+                "file", .mapping, "Writes files; see *file sink*. One connector is required.",
+                example: "file: {path: out/counts.ndjson}"),
+            SpecField(
+                "stdout", .mapping, "Writes to standard output. Takes no options.",
+                example: "stdout: {}"),
+            SpecField(
+                "format", .either("`json`, `csv`, `lines`, or `{NAME: options}`"), required: true,
+                "How rows are written.", example: "format: json"),
+            SpecField(
+                "mode", .choice(["append", "upsert", "changelog"]), default: "append",
+                "What is written of a change: `append` takes new rows only; `upsert` writes the row "
+                    + "or its deletion, `changelog` every change, each with `_op`.",
+                example: "mode: upsert"),
+            SpecField(
+                "key", .columns,
+                "`upsert`: the columns that identify a row; the stream's key otherwise.",
+                example: "key: [campaign_id]"),
+            SpecField(
+                "delete_when", .expression,
+                "`upsert`, `changelog`: a row for which this is true is written as a deletion.",
+                example: "delete_when: quantity = 0"),
+        ],
+        later: laterConnectors + ["guarantee"])
+
+    package static let fileSink = FieldGroup(
+        "file sink", at: "sinks.NAME.file",
+        [
+            SpecField(
+                "path", .text, required: true,
+                "The file; may hold `%Y %m %d %H %M %S` of the row's event time (UTC).",
+                example: "path: out/%Y-%m-%d.ndjson"),
+            SpecField(
+                "roll", .mapping, "When a file is sealed and the next begun; see *roll*.",
+                example: "roll: {size: 64MiB, every: 1h}"),
+            SpecField(
+                "partition_by", .columns,
+                "Timestamp columns whose day is a `name=YYYY-MM-DD` folder above the file.",
+                example: "partition_by: [window_start]"),
+        ],
+        later: ["done_file"])
+
+    package static let roll = FieldGroup(
+        "roll", at: "sinks.NAME.file.roll",
+        [
+            SpecField("size", .size, "At this size.", example: "size: 64MiB"),
+            SpecField("every", .duration, "At this age.", example: "every: 1h"),
+        ])
+}

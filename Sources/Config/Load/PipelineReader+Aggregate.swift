@@ -1,0 +1,264 @@
+import Operators
+
+extension PipelineReader {
+    /// Windows that one row may fall into: each holds a copy of its group.
+    static let windowsPerRowMax: Int64 = 1000
+
+    /// `aggregate:`.
+    func readAggregate(
+        _ step: FieldReader, _ input: NodeShape, _ scope: ColumnScope
+    ) -> VerbResult {
+        var result = VerbResult(verb: nil, schema: Schema([]), scope: scope, change: nil)
+        result.scope.entries = []
+        result.scope.owner = "the aggregate"
+        result.scope.isOpen = false
+        result.scope.doubtful = []
+        guard let reader = step.mapping("aggregate", SpecFields.aggregate) else {
+            result.scope.isOpen = true
+            return result
+        }
+        let window = readWindow(reader)
+        let grace = reader.duration("grace") ?? 0
+        checkEmit(reader)
+        let isWindowed = reader.has("window")
+        if !isWindowed {
+            for name in ["grace", "offset"] where reader.has(name) {
+                context.report(
+                    .isNot(
+                        name, "needs a 'window'", at: context.location(reader.keyRange(name))))
+            }
+        }
+
+        let groups = readGroups(reader, scope, isWindowed: isWindowed)
+        let bounds =
+            isWindowed ? [Field("window_start", .timestamp), Field("window_end", .timestamp)] : []
+        let groupFields = groups.named.map { Field($0.name, $0.expression.type) }
+        let doubtfulGroups = groups.doubtful
+        let compute = readCompute(
+            reader, scope, groups: groupFields + bounds, doubtful: doubtfulGroups,
+            isUpdating: input.change.map { $0 != .append } ?? false)
+        if !reader.has("compute"), !reader.has("group_by") {
+            context.report(
+                .isNot(
+                    "aggregate", "has neither 'group_by' nor 'compute'",
+                    at: context.location(step.keyRange("aggregate")),
+                    help: "write compute: {rows: count(*)}"))
+        }
+
+        let fields = groupFields + bounds + compute.items.map { Field($0.name, $0.expression.type) }
+        result.schema = Schema(fields)
+        result.scope.entries = fields.enumerated().map {
+            .init(qualifier: nil, field: $0.element, index: $0.offset)
+        }
+        result.scope.doubtful = doubtfulGroups.union(compute.doubtful)
+        result.scope.isOpen = groups.isOpen
+        if isWindowed {
+            result.change = .append
+        } else if input.change != nil {
+            result.change = .updating(key: groupFields.map(\.name))
+        }
+        if let window {
+            result.verb = .aggregate(
+                AggregateSpec(
+                    window: window, groups: groups.named, calls: compute.calls,
+                    compute: compute.items, graceMicros: grace))
+        }
+        return result
+    }
+
+    private func readWindow(_ reader: FieldReader) -> AggregateSpec.Window? {
+        let offset = reader.duration("offset") ?? 0
+        guard reader.has("window") else { return AggregateSpec.Window.none }
+        guard let value = reader.value("window") else { return nil }
+        if case .scalar(let scalar) = value.content, scalar.text == "inherit" {
+            context.report(.notSupported("window 'inherit'", at: context.location(scalar)))
+            return nil
+        }
+        guard let window = FieldReader(value, SpecFields.window, owner: "'window'", context) else {
+            return nil
+        }
+        let place = context.location(reader.keyRange("window"))
+        if window.has("tumbling"), window.has("hopping") {
+            context.report(.isNot("window", "has one kind, not two", at: place))
+            return nil
+        }
+        if window.has("tumbling") {
+            guard let size = window.duration("tumbling") else { return nil }
+            return checked(size: size, every: size, offset: offset, window, "tumbling")
+        }
+        guard window.has("hopping") else {
+            if !window.hasForeignKeys {
+                context.report(
+                    .isNot(
+                        "window", "says neither 'tumbling' nor 'hopping'", at: place,
+                        help: "write window: {tumbling: 10s}"))
+            }
+            return nil
+        }
+        guard let hopping = window.mapping("hopping", SpecFields.hopping) else { return nil }
+        let size = hopping.duration("size")
+        let every = hopping.duration("every")
+        guard let size, let every else { return nil }
+        return checked(size: size, every: every, offset: offset, hopping, "size")
+    }
+
+    private func checked(
+        size: Int64, every: Int64, offset: Int64, _ reader: FieldReader, _ name: String
+    ) -> AggregateSpec.Window? {
+        let place = context.location(reader.keyRange(name))
+        guard size > 0, every > 0 else {
+            context.report(.outOfRange(size > 0 ? "every" : name, "must be above 0s", at: place))
+            return nil
+        }
+        if every > size {
+            context.report(
+                .isNot(
+                    "every", "is longer than 'size', so that rows would fall between windows",
+                    at: context.location(reader.keyRange("every"))))
+            return nil
+        }
+        if size / every > Self.windowsPerRowMax {
+            context.report(
+                .isNot(
+                    name,
+                    "puts each row into \(size / every) windows; at most "
+                        + "\(Self.windowsPerRowMax) are allowed", at: place))
+            return nil
+        }
+        return .hopping(sizeMicros: size, everyMicros: every, offsetMicros: offset % every)
+    }
+
+    /// `emit` is accepted where it says what happens anyway.
+    private func checkEmit(_ reader: FieldReader) {
+        guard reader.has("emit"), let value = reader.value("emit") else { return }
+        let usual = reader.has("window") ? "final" : "changes"
+        guard case .scalar(let scalar) = value.content, scalar.text == usual else {
+            let place = context.location(value)
+            if case .scalar(let scalar) = value.content,
+                !["final", "changes"].contains(scalar.text)
+            {
+                context.report(
+                    .unknownChoice(
+                        scalar.text, of: "emit", choices: ["final", "changes"], at: place))
+            } else {
+                context.report(
+                    .notSupported(
+                        reader.has("window")
+                            ? "an 'emit' other than final with a window"
+                            : "an 'emit' other than changes without a window",
+                        at: place, help: "write emit: \(usual), or leave it out"))
+            }
+            return
+        }
+    }
+
+    private struct Groups {
+        var named: [NamedExpression] = []
+        var doubtful: Set<String> = []
+        var isOpen = false
+    }
+
+    private func readGroups(
+        _ reader: FieldReader, _ scope: ColumnScope, isWindowed: Bool
+    ) -> Groups {
+        var groups = Groups()
+        guard let value = reader.value("group_by") else {
+            groups.isOpen = reader.has("group_by")
+            return groups
+        }
+        let items = context.readItems(value, field: SpecFields.aggregate["group_by"]!)
+        for item in expressions.resolve(items, in: scope) {
+            let place = context.location(item.range)
+            if isWindowed, item.name == "window_start" || item.name == "window_end" {
+                context.report(.reservedColumn(item.name, "the window has it", at: place))
+            } else if groups.named.contains(where: { $0.name == item.name }) {
+                context.report(
+                    .duplicateColumn(item.name, owner: "the aggregate", at: place))
+            } else if let expression = item.expression {
+                groups.named.append(NamedExpression(name: item.name, expression: expression))
+            } else {
+                groups.doubtful.insert(item.name)
+            }
+        }
+        if case .scalar = value.content { groups.isOpen = true }
+        return groups
+    }
+
+    private struct Compute {
+        var calls: [AggregateCall] = []
+        var items: [NamedExpression] = []
+        var doubtful: Set<String> = []
+    }
+
+    private func readCompute(
+        _ reader: FieldReader, _ scope: ColumnScope, groups: [Field], doubtful: Set<String>,
+        isUpdating: Bool
+    ) -> Compute {
+        var compute = Compute()
+        guard reader.has("compute") else { return compute }
+        for entry in reader.namedEntries("compute") {
+            let name = entry.key.text
+            let place = context.location(entry.key)
+            if name == "rowtime" || name.isEmpty {
+                context.report(
+                    .reservedColumn(name, "every row's event time has it", at: place))
+                continue
+            }
+            if groups.contains(where: { $0.name == name }) || doubtful.contains(name) {
+                let isBound = name == "window_start" || name == "window_end"
+                context.report(
+                    .reservedColumn(
+                        name, isBound ? "the window has it" : "a group has it", at: place))
+                continue
+            }
+            guard
+                let aggregate = expressions.bindAggregate(
+                    entry.value, in: scope, groups: groups, doubtfulGroups: doubtful)
+            else {
+                compute.doubtful.insert(name)
+                continue
+            }
+            if aggregate.result.type == .interval {
+                context.report(.intervalColumn(at: context.location(entry.value)))
+            }
+            if isUpdating { checkRetractable(aggregate, at: entry.value) }
+            let result = merge(aggregate, into: &compute.calls, groupCount: groups.count)
+            compute.items.append(NamedExpression(name: name, expression: result))
+        }
+        return compute
+    }
+
+    /// min, max and DISTINCT over rows that may be taken back need every value kept.
+    private func checkRetractable(_ aggregate: BoundAggregate, at value: LocatedValue) {
+        for call in aggregate.calls {
+            guard call.function == .min || call.function == .max || call.isDistinct else {
+                continue
+            }
+            let what = call.isDistinct ? "DISTINCT" : call.function.rawValue
+            context.report(
+                .notSupported(
+                    "\(what) over rows that change", at: context.location(value)))
+            return
+        }
+    }
+
+    /// Shares equal calls between the results of a step.
+    private func merge(
+        _ aggregate: BoundAggregate, into calls: inout [AggregateCall], groupCount: Int
+    ) -> BoundExpression {
+        var places: [Int] = []
+        for call in aggregate.calls {
+            if let index = calls.firstIndex(of: call) {
+                places.append(index)
+            } else {
+                places.append(calls.count)
+                calls.append(call)
+            }
+        }
+        var map: [Int: Int] = [:]
+        for (index, place) in places.enumerated() {
+            map[groupCount + index] = groupCount + place
+        }
+        return aggregate.result.remapped(map)
+    }
+}

@@ -1,0 +1,196 @@
+import Operators
+
+extension PipelineReader {
+    /// `join:` to a table.
+    func readJoin(_ step: FieldReader, _ input: NodeShape, _ scope: ColumnScope) -> VerbResult {
+        var result = VerbResult(
+            verb: nil, schema: input.schema, scope: scope, change: input.change)
+        guard let join = step.mapping("join", SpecFields.join) else {
+            result.scope.isOpen = true
+            return result
+        }
+        let isStreamJoin = join.has("stream") || join.hasForeignKeys
+        if case .updating? = input.change {
+            context.report(
+                .notSupported(
+                    "a join of rows that change", at: context.location(step.keyRange("join")),
+                    help: "join before the aggregate, or give the aggregate a 'window'"))
+        }
+        let kind = readJoinKind(join)
+        if isStreamJoin, !join.has("table") {
+            result.scope.isOpen = true
+            return result
+        }
+        guard let table = readTableName(join), let tableShape = shapes[table] else {
+            result.scope.isOpen = true
+            return result
+        }
+        if scope.entries.contains(where: { $0.qualifier == table }) {
+            context.report(
+                .isNot(
+                    table, "is the name of both sides of the join",
+                    at: context.location(step.keyRange("join")), help: "rename the input with 'as'")
+            )
+        }
+        let key = tableKeys[table] ?? []
+        let isKeyKnown = tableShape.change != nil
+        let match = readMatch(join, scope, table: table, key: key, isKeyKnown: isKeyKnown)
+        addTableColumns(&result, table: table, tableShape, match: match)
+        let left = scope.entries.first?.qualifier ?? "left"
+        result.sides = (left, table, step.keyRange("join"))
+        if let kind, let expressions = match.expressions {
+            result.verb = .join(
+                TableJoinSpec(
+                    table: table, kind: kind, match: expressions,
+                    tableColumns: tableShape.schema.fields.indices.filter {
+                        !match.sameNames.contains(tableShape.schema[$0].name)
+                    }))
+        }
+        return result
+    }
+
+    private func readJoinKind(_ join: FieldReader) -> TableJoinSpec.Kind? {
+        if let text = join.text("type"), ["right", "full"].contains(text.value) {
+            context.report(
+                .notSupported("join type '\(text.value)'", at: context.location(text.scalar)))
+            return nil
+        }
+        return join.choice("type", TableJoinSpec.Kind.self)
+    }
+
+    private func readTableName(_ join: FieldReader) -> String? {
+        guard let value = join.value("table"),
+            let scalar = context.scalar(value, SpecFields.join["table"])
+        else {
+            hasBrokenReferences = true
+            return nil
+        }
+        let tables = nodes.filter { $0.kind == .table }.map(\.name)
+        if let node = node(scalar.text), node.kind == .table {
+            readNames.insert(node.name)
+            return node.name
+        }
+        hasBrokenReferences = true
+        if !badNames.contains(scalar.text), !hasOpenSections {
+            context.report(
+                .unknownTable(
+                    scalar.text, tables: tables, isOther: node(scalar.text)?.kind.rawValue,
+                    at: context.location(scalar)))
+        }
+        return nil
+    }
+
+    /// What `match:` says: one expression for each key column, and the columns that both sides
+    /// have under one name.
+    private struct Match {
+        var expressions: [BoundExpression]?
+        var sameNames: Set<String> = []
+    }
+
+    private func readMatch(
+        _ join: FieldReader, _ scope: ColumnScope, table: String, key: [Field], isKeyKnown: Bool
+    ) -> Match {
+        var match = Match()
+        guard let value = join.value("match") else { return match }
+        var found: [String: BoundExpression] = [:]
+        var isSound = isKeyKnown
+        var named: Set<String> = []
+        for item in matchItems(value) {
+            let column = unquotedIdentifier(item.right.text)
+            guard let field = key.first(where: { $0.name == column }) else {
+                isSound = false
+                if isKeyKnown { reportNoKey(item.right, table: table, key: key) }
+                if item.isColumn { _ = context.column(item.left, in: scope) }
+                continue
+            }
+            if !named.insert(column).inserted {
+                context.report(.listedTwice(column, at: context.location(item.right)))
+            }
+            if unquotedIdentifier(item.left.text) == column { match.sameNames.insert(column) }
+            guard let expression = bindMatch(item, scope, field) else {
+                isSound = false
+                continue
+            }
+            found[column] = expression
+        }
+        let missing = key.map(\.name).filter { !named.contains($0) }
+        if isSound, !missing.isEmpty {
+            context.report(
+                .isNot(
+                    "match", "says nothing of \(listed(missing)), which '\(table)' is keyed by",
+                    at: context.location(join.keyRange("match"))))
+            isSound = false
+        }
+        if isSound { match.expressions = key.compactMap { found[$0.name] } }
+        return match
+    }
+
+    private func bindMatch(
+        _ item: MatchItem, _ scope: ColumnScope, _ field: Field
+    ) -> BoundExpression? {
+        guard item.isColumn else {
+            return expressions.bind(item.left, in: scope, expecting: field.type)
+        }
+        guard let entry = context.column(item.left, in: scope) else { return nil }
+        if entry.field.type == field.type { return .column(entry.index, entry.field) }
+        // Lets numbers widen, and says what does not go together.
+        return expressions.bind(item.left, in: scope, expecting: field.type)
+    }
+
+    private func reportNoKey(_ column: LocatedScalar, table: String, key: [Field]) {
+        context.report(
+            .noKeyColumn(
+                column.text, table: table, key: key.map(\.name), at: context.location(column)))
+    }
+
+    /// A left side, which may be an expression, and the key column that it equals.
+    private struct MatchItem {
+        let left: LocatedScalar
+        let right: LocatedScalar
+        /// Whether the left side is a column's name and nothing else.
+        let isColumn: Bool
+    }
+
+    private func matchItems(_ value: LocatedValue) -> [MatchItem] {
+        switch value.content {
+        case .broken: return []
+        case .mapping(let entries):
+            return entries.compactMap { entry in
+                guard let right = context.scalar(entry.value, nil) else { return nil }
+                return MatchItem(
+                    left: entry.key, right: right, isColumn: isOneIdentifier(entry.key.text))
+            }
+        case .sequence(let items):
+            if items.isEmpty { context.report(.emptyList("match", at: context.location(value))) }
+            return items.flatMap { item -> [MatchItem] in
+                if case .mapping = item.content { return matchItems(item) }
+                guard let scalar = context.scalar(item, nil) else { return [] }
+                return [MatchItem(left: scalar, right: scalar, isColumn: true)]
+            }
+        case .scalar(let scalar):
+            context.report(
+                .wrongKind(
+                    "'match' takes a list or a map", found: "text",
+                    help: "write match: [\(scalar.text)]", at: context.location(scalar)))
+            return []
+        }
+    }
+
+    /// Puts the table's columns behind those of the input. One that the input has too keeps a name
+    /// of its own, `table.column`, until `select` says what becomes of it.
+    private func addTableColumns(
+        _ result: inout VerbResult, table: String, _ shape: NodeShape, match: Match
+    ) {
+        for field in shape.schema.fields where !match.sameNames.contains(field.name) {
+            let index = result.schema.count
+            let isShared = result.schema.index(of: field.name) != nil
+            if isShared { result.shared.append(index) }
+            result.schema.fields.append(
+                Field(isShared ? "\(table).\(field.name)" : field.name, field.type))
+            result.scope.entries.append(.init(qualifier: table, field: field, index: index))
+        }
+        result.scope.owner = "the join"
+        result.scope.doubtful.formUnion(shape.doubtful)
+        result.scope.isOpen = result.scope.isOpen || shape.isOpen
+    }
+}

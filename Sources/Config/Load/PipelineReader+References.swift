@@ -1,0 +1,182 @@
+import Operators
+
+/// A `from` that names something that is there.
+struct ReadReference {
+    let reference: NodeReference
+    let scalar: LocatedScalar
+}
+
+/// A step with its inputs found, before its columns are looked at.
+struct LinkedStep {
+    let node: NodeDeclaration
+    let reader: FieldReader
+    let inputs: [ReadReference]
+    /// Whether an input could not be found.
+    let isBroken: Bool
+}
+
+extension PipelineReader {
+    /// Finds the inputs of all steps and orders them so that each comes after what feeds it, in
+    /// the order of the file where that leaves a choice. Cycles are reported.
+    func stepsInOrder() -> [LinkedStep] {
+        var linked: [LinkedStep] = []
+        for node in nodes where node.kind == .step {
+            shapes[node.name] = .unknown
+            guard let reader = FieldReader(node.value, SpecFields.step, owner: node.owner, context)
+            else {
+                hasBrokenReferences = true
+                continue
+            }
+            let (inputs, isBroken) = readInputs(reader)
+            linked.append(
+                LinkedStep(node: node, reader: reader, inputs: inputs, isBroken: isBroken))
+        }
+        return ordered(linked)
+    }
+
+    /// `from:` of a step: one reference or a list.
+    private func readInputs(_ reader: FieldReader) -> ([ReadReference], isBroken: Bool) {
+        guard let value = reader.value("from") else {
+            hasBrokenReferences = true
+            return ([], true)
+        }
+        guard case .sequence(let items) = value.content else {
+            let reference = readReference(value)
+            return (reference.map { [$0] } ?? [], reference == nil)
+        }
+        if items.isEmpty {
+            context.report(.emptyList("from", at: context.location(value)))
+            return ([], true)
+        }
+        var inputs: [ReadReference] = []
+        for item in items {
+            guard let input = readReference(item) else { continue }
+            if inputs.contains(where: { $0.reference == input.reference }) {
+                context.report(
+                    .listedTwice(input.scalar.text, at: context.location(input.scalar)))
+            } else {
+                inputs.append(input)
+            }
+        }
+        return (inputs, inputs.count != items.count)
+    }
+
+    /// A node, or the port of one, that rows can be read from; nil when reported.
+    func readReference(_ value: LocatedValue) -> ReadReference? {
+        guard let scalar = context.scalar(value, SpecFields.step["from"]) else {
+            hasBrokenReferences = true
+            return nil
+        }
+        let place = context.location(scalar)
+        let parts = scalar.text.split(
+            separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = String(parts.first ?? "")
+        guard let node = node(name) else {
+            let known = nodes.filter { $0.kind == .source || $0.kind == .step }.map(\.name)
+            if !badNames.contains(name), !hasOpenSections {
+                context.report(.unknownNode(name, known: known, at: place))
+            }
+            hasBrokenReferences = true
+            return nil
+        }
+        readNames.insert(name)
+        if node.kind == .sink {
+            context.report(.readsSink(name, at: place))
+            return nil
+        }
+        guard parts.count == 2 else {
+            if node.kind == .table {
+                context.report(
+                    .notSupported(
+                        "a table in 'from'", at: place,
+                        help: "join it in a step: join: {table: \(name), …}"))
+                return nil
+            }
+            return ReadReference(reference: NodeReference(node: name, port: .main), scalar: scalar)
+        }
+        let portName = String(parts[1])
+        guard let port = NodeReference.Port(rawValue: portName), port != .main else {
+            context.report(.unknownPort(portName, node: name, at: place))
+            return nil
+        }
+        switch port {
+        case .late where node.member("aggregate").flatMap({ member($0, "window") }) == nil:
+            context.report(
+                .noSuchPort("late", node: name, needs: "an aggregate with a window", at: place))
+            return nil
+        case .unmatched where node.member("join") == nil:
+            context.report(.noSuchPort("unmatched", node: name, needs: "a join", at: place))
+            return nil
+        default: break
+        }
+        return ReadReference(reference: NodeReference(node: name, port: port), scalar: scalar)
+    }
+
+    private func member(_ value: LocatedValue, _ name: String) -> LocatedValue? {
+        guard case .mapping(let entries) = value.content else { return nil }
+        return entries.first { $0.key.text == name }?.value
+    }
+
+    /// What a reference gives.
+    func shape(of reference: NodeReference) -> NodeShape {
+        switch reference.port {
+        case .main: return shapes[reference.node] ?? .unknown
+        case .late, .unmatched: return inputShapes[reference.node] ?? .unknown
+        case .invalid: return .invalidRows
+        }
+    }
+
+    private func ordered(_ steps: [LinkedStep]) -> [LinkedStep] {
+        var indexes: [String: Int] = [:]
+        for (index, step) in steps.enumerated() { indexes[step.node.name] = index }
+        let feeders = steps.map { step in step.inputs.compactMap { indexes[$0.reference.node] } }
+        var waiting = feeders.map(\.count)
+        var readers = Array(repeating: [Int](), count: steps.count)
+        for (index, feeders) in feeders.enumerated() {
+            for feeder in feeders { readers[feeder].append(index) }
+        }
+        // Kept in descending order, so that the step that stands first in the file is taken last.
+        var ready = steps.indices.filter { waiting[$0] == 0 }.reversed() as [Int]
+        var order: [Int] = []
+        while let next = ready.popLast() {
+            order.append(next)
+            for reader in readers[next] {
+                waiting[reader] -= 1
+                if waiting[reader] == 0 {
+                    ready.insert(reader, at: ready.firstIndex { $0 < reader } ?? ready.count)
+                }
+            }
+        }
+        let left = steps.indices.filter { waiting[$0] > 0 }
+        reportCycles(among: left, feeders, steps)
+        return (order + left).map { steps[$0] }
+    }
+
+    private func reportCycles(among left: [Int], _ feeders: [[Int]], _ steps: [LinkedStep]) {
+        var isSeen = Array(repeating: false, count: steps.count)
+        let open = Set(left)
+        for start in left where !isSeen[start] {
+            var path: [Int] = []
+            var places: [Int: Int] = [:]
+            var current = start
+            while !isSeen[current] {
+                isSeen[current] = true
+                places[current] = path.count
+                path.append(current)
+                guard let feeder = feeders[current].first(where: open.contains) else { break }
+                current = feeder
+            }
+            guard let place = places[current], path.count > place,
+                feeders[path[path.count - 1]].contains(current)
+            else { continue }
+            // Feeders were followed upstream; people read downstream.
+            let cycle = path[place...].reversed() as [Int]
+            let first = cycle.min() ?? current
+            let turn = cycle.firstIndex(of: first) ?? 0
+            let names = (cycle[turn...] + cycle[..<turn] + [first]).map { steps[$0].node.name }
+            let step = steps[first]
+            let scalar = step.inputs.first { $0.reference.node == names[names.count - 2] }?.scalar
+            context.report(.cycle(names, at: context.location(scalar ?? step.node.key)))
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import Operators
+
+/// Connectors, formats and clauses. `meaning` says how much is written: all of it, or only what
+/// the rows depend on, without how fast they come or how often a file is looked at.
+extension CanonicalEncoder {
+    enum Depth { case rows, meaning }
+
+    mutating func write(_ connector: SourceConnector, _ depth: Depth) {
+        switch connector {
+        case .file(let options):
+            write("file")
+            // A substituted value may be a secret, and another machine's folder is no other file.
+            write(depth == .meaning ? options.path : options.writtenPath)
+            guard depth == .meaning else { return }
+            write(options.isFollowed)
+            write(options.refreshMicros) { $0.write($1) }
+        case .stdin: write("stdin")
+        case .generate(let options):
+            write("generate")
+            write(Int64(bitPattern: options.seed))
+            write(options.columns) { $0.write($1) }
+            guard depth == .meaning else { return }
+            write(options.count) { $0.write($1) }
+            write(options.rate) { $0.write(Literal.double($1)) }
+        }
+    }
+
+    private mutating func write(_ column: GenerateOptions.Column) {
+        switch column {
+        case .sequence(let start):
+            write("sequence")
+            write(start)
+        case .integer(let low, let high):
+            write("integer")
+            write(low)
+            write(high)
+        case .double(let low, let high):
+            write("double")
+            write(Literal.double(low))
+            write(Literal.double(high))
+        case .boolean: write("boolean")
+        case .choice(let texts):
+            write("choice")
+            write(texts) { $0.write($1) }
+        case .key(let prefix, let count):
+            write("key")
+            write(prefix)
+            write(count)
+        case .uuid(let count):
+            write("uuid")
+            write(count) { $0.write($1) }
+        case .time(let start, let step, let jitter):
+            write("time")
+            write(start) { $0.write($1) }
+            write(step)
+            write(jitter)
+        }
+    }
+
+    mutating func write(_ connector: SinkConnector, _ depth: Depth) {
+        switch connector {
+        case .file(let options):
+            write("file")
+            write(depth == .meaning ? options.path : options.writtenPath)
+            write(options.partitionColumns) { $0.write(Int64($1)) }
+            guard depth == .meaning else { return }
+            write(options.rollBytes) { $0.write(Int64($1)) }
+            write(options.rollMicros) { $0.write($1) }
+        case .stdout: write("stdout")
+        }
+    }
+
+    mutating func write(_ format: FormatSpec) {
+        switch format {
+        case .json(let json):
+            write("json")
+            write(json.onMissing.rawValue)
+            write(json.timezone)
+        case .csv(let csv):
+            write("csv")
+            write(Int64(csv.delimiter))
+            write(csv.hasHeader)
+            write(csv.quote) { $0.write(Int64($1)) }
+            write(csv.null)
+            write(csv.onMissing.rawValue)
+            write(csv.onExtra.rawValue)
+            write(csv.timezone)
+            write(Int64(csv.columnCount))
+        case .lines: write("lines")
+        case .none: write("none")
+        }
+    }
+
+    mutating func write(_ field: FieldSpec) {
+        write(field.name)
+        write(field.type.name)
+        write(field.path) { $0.write($1) }
+        write(field.defaultValue) { $0.write($1) }
+        write(field.isRequired)
+        switch field.timestamp {
+        case .rfc3339: write("rfc3339")
+        case .integer(let unitsPerSecond): write(unitsPerSecond)
+        case .pattern(let pattern): write(pattern)
+        }
+        write(Int64(field.ordinal))
+    }
+
+    mutating func write(_ time: EventTimeSpec, _ depth: Depth) {
+        switch time.value {
+        case .arrival: write("arrival")
+        case .expression(let expression): write(expression)
+        }
+        write(time.maxOutOfOrdernessMicros)
+        guard depth == .meaning else { return }
+        write(time.idleTimeoutMicros) { $0.write($1) }
+        write(time.maxFutureMicros)
+    }
+
+    mutating func write(_ source: SourceSpec, _ depth: Depth) {
+        write("source")
+        write(source.connector, depth)
+        write(source.format)
+        write(source.fields) { $0.write($1) }
+        write(source.metadata) { encoder, column in
+            encoder.write(column.name)
+            encoder.write(column.origin.rawValue)
+        }
+        write(source.eventTime, depth)
+    }
+
+    mutating func write(_ table: TableSpec, _ depth: Depth) {
+        write("table")
+        write(table.connector, depth)
+        write(table.format)
+        write(table.fields) { $0.write($1) }
+        write(table.key) { $0.write(Int64($1)) }
+        write(table.deleteWhen) { $0.write($1) }
+    }
+
+    /// What a step's state is made of: what comes in, and how it is kept.
+    mutating func writeState(_ step: StepSpec) {
+        write("step")
+        write(step.inputSchema)
+        write(step.filter) { $0.write($1) }
+        switch step.verb {
+        case .none: write("none")
+        case .join(let join):
+            write("join")
+            write(join.kind.rawValue)
+            write(join.match) { $0.write($1) }
+            write(join.tableColumns) { $0.write(Int64($1)) }
+        case .aggregate(let aggregate):
+            write("aggregate")
+            switch aggregate.window {
+            case .none: write("none")
+            case .hopping(let size, let every, let offset):
+                write("hopping")
+                write(size)
+                write(every)
+                write(offset)
+            }
+            write(aggregate.groups) { $0.write($1.expression) }
+            write(aggregate.calls) { $0.write($1) }
+            write(aggregate.graceMicros)
+        }
+    }
+
+    /// What comes out of a step, besides its state.
+    mutating func writeOutput(_ step: StepSpec) {
+        if case .aggregate(let aggregate) = step.verb {
+            write(aggregate.compute) { $0.write($1) }
+        }
+        write(step.verbSchema)
+        write(step.additions) { $0.write($1) }
+        write(step.having) { $0.write($1) }
+        write(step.projection) { $0.write($1) }
+    }
+
+    mutating func write(_ sink: SinkSpec, _ depth: Depth) {
+        write("sink")
+        write(sink.inputSchema)
+        write(sink.connector, depth)
+        write(sink.format)
+        switch sink.mode {
+        case .append: write("append")
+        case .upsert(let key):
+            write("upsert")
+            write(key) { $0.write(Int64($1)) }
+        case .changelog: write("changelog")
+        }
+        write(sink.deleteWhen) { $0.write($1) }
+    }
+
+    mutating func write(_ settings: PipelineSettings) {
+        write(settings.checkpointIntervalMicros)
+        write(settings.onError.rawValue)
+        write(settings.isSuspended)
+        write(settings.memoryBytesMax) { $0.write(Int64($1)) }
+    }
+}

@@ -1,0 +1,147 @@
+import Operators
+
+/// What `explain` tells of a pipeline without running it: a plain value, to be shown as text or
+/// JSON.
+package struct PipelineExplanation: Hashable, Sendable {
+    /// What a node keeps from one row to another.
+    package enum State: Hashable, Sendable {
+        case none
+        /// Kept until something known lets go of it.
+        case bounded(String)
+        /// Nothing lets go of it.
+        case unbounded(String)
+    }
+
+    package struct Node: Hashable, Sendable {
+        package enum Kind: String, Hashable, Sendable { case source, table, step, sink }
+        package var name: String
+        package var kind: Kind
+        /// `events`, `per_campaign.late`; a join names its table last.
+        package var inputs: [String]
+        /// Of the output; of a sink, what it writes.
+        package var columns: [Field]
+        package var isUpdating: Bool
+        /// What identifies a row of an updating node; nil when nothing does.
+        package var key: [String]?
+        package var state: State
+        /// Of a sink, together with the sources that feed it.
+        package var guarantee: String?
+        /// Why two runs over the same input may differ here.
+        package var notRepeatable: [String]
+    }
+
+    package var pipeline: String
+    package var description: String?
+    /// In the order in which rows pass.
+    package var nodes: [Node]
+
+    package init(_ spec: PipelineSpec) {
+        pipeline = spec.name
+        description = spec.description
+        nodes =
+            spec.sources.map(Self.explain) + spec.tables.map(Self.explain)
+            + spec.steps.map(Self.explain) + spec.sinks.map { Self.explain($0, in: spec) }
+    }
+
+    private static func explain(_ source: SourceSpec) -> Node {
+        var reasons: [String] = []
+        switch source.eventTime.value {
+        case .arrival: reasons.append("event time is when a row was read")
+        case .expression(let expression):
+            if expression.usesNow { reasons.append("event time reads now()") }
+            if source.eventTime.idleTimeoutMicros != nil {
+                reasons.append("idle_timeout goes by the clock")
+            }
+        }
+        if source.metadata.contains(where: { $0.origin == .arrival }) {
+            reasons.append("metadata holds when a row was read")
+        }
+        return Node(
+            name: source.name, kind: .source, inputs: [], columns: source.output.schema.fields,
+            isUpdating: false, key: nil, state: .none, guarantee: nil, notRepeatable: reasons)
+    }
+
+    private static func explain(_ table: TableSpec) -> Node {
+        var reasons: [String] = []
+        if case .file(let file) = table.connector, file.refreshMicros != nil {
+            reasons.append("its rows change while streams flow")
+        }
+        return Node(
+            name: table.name, kind: .table, inputs: [], columns: table.output.schema.fields,
+            isUpdating: true, key: table.key.map { table.output.schema[$0].name },
+            state: .unbounded("one row for each key of the table"), guarantee: nil,
+            notRepeatable: reasons)
+    }
+
+    private static func explain(_ step: StepSpec) -> Node {
+        var inputs = step.inputs.map(\.text)
+        var state = State.none
+        switch step.verb {
+        case .none: break
+        case .join(let join): inputs.append(join.table)
+        case .aggregate(let aggregate):
+            switch aggregate.window {
+            case .none where aggregate.groups.isEmpty: state = .bounded("one group")
+            case .none: state = .unbounded("grows with the number of keys")
+            case .hopping(let size, _, _):
+                let kept = size.addingReportingOverflow(aggregate.graceMicros)
+                state = .bounded(
+                    "the groups of open windows, "
+                        + "\(formatDuration(micros: kept.overflow ? size : kept.partialValue)) each"
+                )
+            }
+        }
+        var isUpdating = false
+        var key: [String]?
+        if case .updating(let columns) = step.output.change {
+            isUpdating = true
+            key = columns
+        }
+        return Node(
+            name: step.name, kind: .step, inputs: inputs, columns: step.output.schema.fields,
+            isUpdating: isUpdating, key: key, state: state, guarantee: nil,
+            notRepeatable: step.expressions.contains { $0.usesNow } ? ["reads now()"] : [])
+    }
+
+    private static func explain(_ sink: SinkSpec, in spec: PipelineSpec) -> Node {
+        var key: [String]?
+        var isUpdating = false
+        if case .upsert(let columns) = sink.mode { key = columns.map { sink.inputSchema[$0].name } }
+        if sink.mode != .append { isUpdating = true }
+        let readsStdin = spec.sources.contains { $0.connector == .stdin }
+        let guarantee: String
+        switch sink.connector {
+        case .file where !readsStdin: guarantee = "exactly once"
+        case .file: guarantee = "at most once after a crash: standard input cannot be read again"
+        case .stdout: guarantee = "at least once: what was written cannot be taken back"
+        }
+        var state = State.none
+        if spec.statefulNodes.contains(sink.name) {
+            state = .unbounded("grows with the number of keys")
+        }
+        return Node(
+            name: sink.name, kind: .sink, inputs: [sink.input.text],
+            columns: sink.inputSchema.fields, isUpdating: isUpdating, key: key, state: state,
+            guarantee: guarantee, notRepeatable: [])
+    }
+}
+
+extension NodeReference {
+    /// As it is written in a spec.
+    package var text: String { port == .main ? node : "\(node).\(port.rawValue)" }
+}
+
+extension StepSpec {
+    /// Every expression of the step.
+    package var expressions: [BoundExpression] {
+        var all = [filter, having].compactMap { $0 } + (additions + projection).map(\.expression)
+        switch verb {
+        case .none: break
+        case .join(let join): all += join.match
+        case .aggregate(let aggregate):
+            all += (aggregate.groups + aggregate.compute).map(\.expression)
+            all += aggregate.calls.flatMap { [$0.argument, $0.filter].compactMap { $0 } }
+        }
+        return all
+    }
+}

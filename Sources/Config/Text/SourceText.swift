@@ -1,0 +1,108 @@
+/// The bytes of one spec file and where its lines begin.
+///
+/// Positions in Config are byte offsets into such a file; this type turns them into lines, columns
+/// and the text that a diagnostic shows.
+package final class SourceText: Sendable {
+    /// The path as the caller gave it; it only names the file in messages.
+    package let path: String
+    package let bytes: [UInt8]
+    private let lineStarts: [Int]
+
+    package init(path: String, bytes: [UInt8]) {
+        self.path = path
+        self.bytes = bytes
+        var starts = [0]
+        for (offset, byte) in bytes.enumerated() {
+            let endsLine =
+                byte == UInt8(ascii: "\n")
+                || (byte == UInt8(ascii: "\r")
+                    && !(offset + 1 < bytes.count && bytes[offset + 1] == UInt8(ascii: "\n")))
+            if endsLine { starts.append(offset + 1) }
+        }
+        lineStarts = starts
+    }
+
+    /// The line (0-based) that holds a byte. Complexity: O(log lines).
+    package func lineIndex(of offset: Int) -> Int {
+        var low = 0
+        var high = lineStarts.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if lineStarts[middle] <= offset { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    /// The bytes of a line (0-based) without its line break.
+    package func lineRange(_ index: Int) -> Range<Int> {
+        let start = lineStarts[index]
+        var end = index + 1 < lineStarts.count ? lineStarts[index + 1] : bytes.count
+        while end > start,
+            bytes[end - 1] == UInt8(ascii: "\n") || bytes[end - 1] == UInt8(ascii: "\r")
+        {
+            end -= 1
+        }
+        return start..<end
+    }
+
+    /// Where a range of bytes lies, as people count: what a diagnostic points at. A range over
+    /// several lines is cut at the end of its first.
+    package func location(_ range: Range<Int>) -> SourceLocation {
+        let start = min(max(range.lowerBound, 0), bytes.count)
+        let lineIndex = lineIndex(of: start)
+        let line = lineRange(lineIndex)
+        // A position on the line break itself stands just after the line's last character.
+        let from = min(start, line.upperBound)
+        let to = max(from, min(range.upperBound, line.upperBound))
+        let column = 1 + scalarCount(line.lowerBound..<from)
+        let window = shown(line, around: from)
+        return SourceLocation(
+            file: path, line: lineIndex + 1, column: column,
+            endColumn: column + scalarCount(from..<to),
+            lineText: String(decoding: bytes[window], as: UTF8.self),
+            lineTextColumn: 1 + scalarCount(line.lowerBound..<window.lowerBound))
+    }
+
+    /// Characters (Unicode scalars) in a range of bytes.
+    private func scalarCount(_ range: Range<Int>) -> Int {
+        bytes[range].reduce(into: 0) { $0 += ($1 & 0xc0) == 0x80 ? 0 : 1 }
+    }
+
+    /// The part of a line that is shown: all of it unless it is very long.
+    private func shown(_ line: Range<Int>, around offset: Int) -> Range<Int> {
+        let bytesMax = 320
+        guard line.count > bytesMax else { return line }
+        var start = max(line.lowerBound, offset - bytesMax / 2)
+        var end = min(line.upperBound, start + bytesMax)
+        while start > line.lowerBound, (bytes[start] & 0xc0) == 0x80 { start -= 1 }
+        while end < line.upperBound, (bytes[end] & 0xc0) == 0x80 { end += 1 }
+        return start..<end
+    }
+}
+
+/// A place in a spec file, with the line's text: all that is needed to show it later.
+package struct SourceLocation: Hashable, Sendable {
+    package let file: String
+    /// 1-based.
+    package let line: Int
+    /// 1-based, in characters (Unicode scalars).
+    package let column: Int
+    /// One past the last character; equal to `column` for a place between two characters.
+    package let endColumn: Int
+    /// The line, or the part of a very long line around the place.
+    package let lineText: String
+    /// The column of the first character of `lineText`.
+    package let lineTextColumn: Int
+
+    package init(
+        file: String, line: Int, column: Int, endColumn: Int, lineText: String,
+        lineTextColumn: Int = 1
+    ) {
+        self.file = file
+        self.line = line
+        self.column = column
+        self.endColumn = endColumn
+        self.lineText = lineText
+        self.lineTextColumn = lineTextColumn
+    }
+}
