@@ -115,6 +115,13 @@ package struct Batch: Sendable {
         return result
     }
 
+    /// The first rows that count, without a selection.
+    package func prefix(_ length: Int) -> Batch {
+        let rows = Buffer(capacity: length * 4)
+        for row in 0..<length { rows.pointer(to: Int32.self)[row] = Int32(row) }
+        return selecting(Selection(rows: rows, count: length)).compacted()
+    }
+
     /// The same rows with other columns, which are dense: as long as `count`.
     package func replacingColumns(_ dense: [Column]) -> Batch {
         var result = self

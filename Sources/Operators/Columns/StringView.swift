@@ -5,7 +5,7 @@ import CPrimitives
 /// The view owns nothing; the ``Column`` it stands in retains the buffers. Strings are compared as
 /// bytes, never by canonical equivalence. `header` holds the length in its low half and the first
 /// four bytes (zero padded) in its high half, so that most unequal strings differ in one word.
-package struct StringView {
+package struct StringView: BitwiseCopyable {
     package var header: UInt64
     package var base: UnsafePointer<UInt8>
 

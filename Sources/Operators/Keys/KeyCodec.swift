@@ -1,0 +1,203 @@
+import Glibc
+
+/// Turns the values of some columns into bytes and back: keys of groups and joins, rows of tables,
+/// and what checkpoints keep of both.
+///
+/// Version 1. One string column alone is its bytes, and null is the byte 0xff, which no UTF-8 text
+/// has. Otherwise each value is a tag, 0x00 for null or 0x01, and then: boolean one byte; bigint,
+/// timestamp and interval 8 bytes, big-endian, with the sign bit flipped; double 8 bytes, big-endian
+/// IEEE 754, all bits flipped if negative and otherwise the sign bit (−0 is 0, every NaN the same);
+/// decimal 16 bytes like a bigint; string its bytes and then 0xff. So bytes sort as values do, and
+/// null first (last in the form of one string).
+package struct KeyCodec: Sendable {
+    package let types: [ColumnType]
+    /// Whether keys are the bytes of one string column.
+    package let isOneString: Bool
+
+    package init(types: [ColumnType]) {
+        self.types = types
+        self.isOneString = types == [.string]
+    }
+
+    /// The keys of `count` rows, as views that stay valid while `storage` is retained.
+    ///
+    /// - Parameter columns: Dense columns of `types`.
+    /// - Complexity: O(1) for one string column without nulls, otherwise O(bytes).
+    package func encode(_ columns: [Column], count: Int) -> Column {
+        if isOneString {
+            let column = columns[0]
+            if column.validity == nil { return column }
+            return replacingNulls(column)
+        }
+        return encodeRows(columns, count: count)
+    }
+
+    private func replacingNulls(_ column: Column) -> Column {
+        let values = Buffer(capacity: column.count * 16)
+        let views = values.pointer(to: StringView.self)
+        let nullKey = Buffer(capacity: 16)
+        nullKey.pointer(to: UInt8.self)[0] = 0xff
+        let nullView = StringView(base: nullKey.pointer(to: UInt8.self), count: 1)
+        let source = column.strings
+        for row in 0..<column.count {
+            views[row] = column.isNull(row) ? nullView : source[row]
+        }
+        return Column(
+            type: .string, count: column.count, values: values,
+            retained: column.retained + [nullKey])
+    }
+
+    private func encodeRows(_ columns: [Column], count: Int) -> Column {
+        var sizes = [Int](repeating: 0, count: count)
+        for column in columns {
+            for row in 0..<count {
+                sizes[row] += column.isNull(row) ? 1 : KeyCodec.size(column, row)
+            }
+        }
+        let total = sizes.reduce(0, +)
+        let storage = Buffer(capacity: total)
+        let bytes = storage.pointer(to: UInt8.self)
+        var offsets = [Int](repeating: 0, count: count)
+        var next = 0
+        for row in 0..<count {
+            offsets[row] = next
+            next += sizes[row]
+        }
+        let starts = offsets
+        for column in columns {
+            for row in 0..<count {
+                offsets[row] += KeyCodec.write(column, row, to: bytes + offsets[row])
+            }
+        }
+        let values = Buffer(capacity: count * 16)
+        let views = values.pointer(to: StringView.self)
+        for row in 0..<count {
+            views[row] = StringView(base: bytes + starts[row], count: sizes[row])
+        }
+        return Column(type: .string, count: count, values: values, retained: [storage])
+    }
+
+    private static func size(_ column: Column, _ row: Int) -> Int {
+        switch column.type {
+        case .boolean: return 2
+        case .bigint, .timestamp, .interval, .double: return 9
+        case .decimal: return 17
+        case .string: return column.strings[row].count + 2
+        }
+    }
+
+    private static func write(
+        _ column: Column, _ row: Int, to target: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        if column.isNull(row) {
+            target[0] = 0
+            return 1
+        }
+        target[0] = 1
+        let raw = UnsafeMutableRawPointer(target + 1)
+        switch column.type {
+        case .boolean:
+            target[1] = column.booleans[row]
+            return 2
+        case .bigint, .timestamp, .interval:
+            let bits = UInt64(bitPattern: column.integers[row]) ^ (1 << 63)
+            raw.storeBytes(of: bits.bigEndian, as: UInt64.self)
+            return 9
+        case .double:
+            raw.storeBytes(of: ordered(column.doubles[row]).bigEndian, as: UInt64.self)
+            return 9
+        case .decimal:
+            let bits = UInt128(bitPattern: column.decimals[row]) ^ (1 << 127)
+            raw.storeBytes(of: bits.bigEndian, as: UInt128.self)
+            return 17
+        case .string:
+            let text = column.strings[row]
+            memcpy(raw, text.base, text.count)
+            target[1 + text.count] = 0xff
+            return text.count + 2
+        }
+    }
+
+    private static func ordered(_ value: Double) -> UInt64 {
+        let plain = value == 0 ? 0.0 : value.isNaN ? Double.nan : value
+        let bits = plain.bitPattern
+        return bits >> 63 == 1 ? ~bits : bits | (1 << 63)
+    }
+
+    private static func unordered(_ bits: UInt64) -> Double {
+        Double(bitPattern: bits >> 63 == 1 ? bits & ~(1 << 63) : ~bits)
+    }
+
+    /// The values of keys again, one column for each type.
+    ///
+    /// - Parameters:
+    ///   - keys: Views that ``encode(_:count:)`` made; the result points into what they point to.
+    ///   - retained: The buffers that they lie in.
+    /// - Returns: nil when a key is not one of these types: it comes from a damaged checkpoint.
+    package func decode(_ keys: [StringView], retained: [Buffer]) -> [Column]? {
+        if isOneString { return [decodeStrings(keys, retained)] }
+        var builders = types.map { ColumnBuilder(type: $0, capacity: keys.count) }
+        for key in keys {
+            var offset = 0
+            for index in types.indices {
+                guard KeyCodec.read(key, &offset, into: &builders[index]) else { return nil }
+            }
+            guard offset == key.count else { return nil }
+        }
+        return builders.map { $0.finish(retained: retained) }
+    }
+
+    private func decodeStrings(_ keys: [StringView], _ retained: [Buffer]) -> Column {
+        var builder = ColumnBuilder(type: .string, capacity: keys.count)
+        for key in keys {
+            if key.count == 1 && key.base[0] == 0xff {
+                builder.appendNull()
+            } else {
+                builder.append(view: key)
+            }
+        }
+        return builder.finish(retained: retained)
+    }
+
+    private static func read(
+        _ key: StringView, _ offset: inout Int, into builder: inout ColumnBuilder
+    ) -> Bool {
+        guard offset < key.count else { return false }
+        let tag = key.base[offset]
+        offset += 1
+        if tag == 0 {
+            builder.appendNull()
+            return true
+        }
+        guard tag == 1 else { return false }
+        let left = key.count - offset
+        let raw = UnsafeRawPointer(key.base + offset)
+        switch builder.type {
+        case .boolean:
+            guard left >= 1 else { return false }
+            builder.append(boolean: key.base[offset] != 0)
+            offset += 1
+        case .bigint, .timestamp, .interval:
+            guard left >= 8 else { return false }
+            let bits = UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)) ^ (1 << 63)
+            builder.append(integer: Int64(bitPattern: bits))
+            offset += 8
+        case .double:
+            guard left >= 8 else { return false }
+            builder.append(
+                double: unordered(UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self))))
+            offset += 8
+        case .decimal:
+            guard left >= 16 else { return false }
+            let bits = UInt128(bigEndian: raw.loadUnaligned(as: UInt128.self)) ^ (1 << 127)
+            builder.append(decimal: Int128(bitPattern: bits))
+            offset += 16
+        case .string:
+            guard let end = memchr(raw, 0xff, left) else { return false }
+            let count = UnsafeRawPointer(end) - raw
+            builder.append(view: StringView(base: key.base + offset, count: count))
+            offset += count + 1
+        }
+        return true
+    }
+}

@@ -1,0 +1,104 @@
+/// What an aggregate does, as the operators need it.
+package struct AggregatePlan: Sendable {
+    /// Windows [start, start + size), start ≡ offset mod every; microseconds.
+    package struct Window: Sendable {
+        package let sizeMicros: Int64
+        package let everyMicros: Int64
+        package let offsetMicros: Int64
+
+        package init(sizeMicros: Int64, everyMicros: Int64, offsetMicros: Int64) {
+            precondition(sizeMicros > 0 && everyMicros > 0, "window \(sizeMicros)/\(everyMicros)")
+            self.sizeMicros = sizeMicros
+            self.everyMicros = everyMicros
+            self.offsetMicros = offsetMicros
+        }
+
+        /// The start of the last window that holds `time`, nil where that leaves 64 bits.
+        package func lastStart(_ time: Int64) -> Int64? {
+            let (shifted, overflow) = time.subtractingReportingOverflow(offsetMicros)
+            if overflow { return nil }
+            let remainder = shifted % everyMicros
+            let back = remainder < 0 ? remainder + everyMicros : remainder
+            let (start, underflow) = time.subtractingReportingOverflow(back)
+            let (_, endOverflow) = start.addingReportingOverflow(sizeMicros)
+            return underflow || endOverflow ? nil : start
+        }
+    }
+
+    package var inputSchema: Schema
+    package var groups: [NamedExpression]
+    package var calls: [AggregateCall]
+    /// Over [groups…, window_start, window_end (with a window), calls…].
+    package var compute: [NamedExpression]
+    package var window: Window?
+    package var graceMicros: Int64
+
+    package init(
+        inputSchema: Schema, groups: [NamedExpression], calls: [AggregateCall],
+        compute: [NamedExpression], window: Window?, graceMicros: Int64
+    ) {
+        self.inputSchema = inputSchema
+        self.groups = groups
+        self.calls = calls
+        self.compute = compute
+        self.window = window
+        self.graceMicros = graceMicros
+    }
+
+    /// The columns that `compute` is bound to.
+    package var callSchema: Schema {
+        var fields = groups.map { Field($0.name, $0.expression.type) }
+        if window != nil {
+            fields.append(Field("window_start", .timestamp))
+            fields.append(Field("window_end", .timestamp))
+        }
+        for (index, call) in calls.enumerated() { fields.append(Field("#\(index)", call.type)) }
+        return Schema(fields)
+    }
+}
+
+/// The expressions of an aggregate's input, evaluated together for each batch.
+struct AggregateInput {
+    private let plan: AggregatePlan
+    private let evaluators: [ExpressionEvaluator]
+    let codec: KeyCodec
+
+    init(_ plan: AggregatePlan) {
+        self.plan = plan
+        var expressions = plan.groups.map(\.expression)
+        for call in plan.calls {
+            if let argument = call.argument { expressions.append(argument) }
+            if let filter = call.filter { expressions.append(filter) }
+        }
+        evaluators = expressions.map { ExpressionEvaluator($0) }
+        codec = KeyCodec(types: plan.groups.map(\.expression.type))
+    }
+
+    struct Rows {
+        let batch: Batch
+        /// Key bytes of each row, as string views.
+        let keys: Column
+        let arguments: [(argument: Column?, filter: Column?)]
+    }
+
+    func evaluate(_ batch: Batch, now: Int64, to output: any OperatorOutput) -> Rows {
+        let rows = EvaluatedRows(
+            evaluators, over: batch, now: now, schema: plan.inputSchema, rejectingTo: output)
+        var next = plan.groups.count
+        let arguments = plan.calls.map { call -> (argument: Column?, filter: Column?) in
+            var argument: Column?
+            var filter: Column?
+            if call.argument != nil {
+                argument = rows.columns[next]
+                next += 1
+            }
+            if call.filter != nil {
+                filter = rows.columns[next]
+                next += 1
+            }
+            return (argument, filter)
+        }
+        let keys = codec.encode(Array(rows.columns[..<plan.groups.count]), count: rows.batch.count)
+        return Rows(batch: rows.batch, keys: keys, arguments: arguments)
+    }
+}

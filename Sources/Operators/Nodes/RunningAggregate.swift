@@ -1,0 +1,194 @@
+/// Aggregates without a window: one result a group, which changes as rows come. For each group that
+/// a batch changes, its old row leaves with weight −1 and its new one with +1, next to each other.
+package final class RunningAggregate: Operator {
+    private let plan: AggregatePlan
+    private let input: AggregateInput
+    private let store: GroupStore
+    private let compute: [ExpressionEvaluator]
+    private let callSchema: Schema
+    private let table = KeyTable()
+    /// Rows in the group (the sum of their weights), and the highest event time among them.
+    private let rowCounts = GroupArray<Int64>(0)
+    private let rowtimes = GroupArray<Int64>(.min)
+    /// The group's place in the batch's list of changed groups plus one; 0 outside of a batch.
+    private let marks = GroupArray<Int32>(0)
+
+    package init(_ plan: AggregatePlan) {
+        self.plan = plan
+        input = AggregateInput(plan)
+        store = GroupStore(calls: plan.calls)
+        compute = plan.compute.map { ExpressionEvaluator($0.expression) }
+        callSchema = plan.callSchema
+    }
+
+    package func process(
+        _ batch: Batch, input index: Int, now: Int64, to output: any OperatorOutput
+    ) {
+        let rows = input.evaluate(batch, now: now, to: output)
+        let count = rows.batch.count
+        guard count > 0 else { return }
+        let groupBuffer = Buffer(capacity: count * 4)
+        let groups = groupBuffer.pointer(to: Int32.self)
+        let keys = rows.keys.strings
+        table.find(keys, rows: 0..<count, into: groups)
+        var changed: [Int32] = []
+        for row in 0..<count {
+            if groups[row] < 0 { groups[row] = insert(keys[row]) }
+            let group = Int(groups[row])
+            if marks.base[group] == 0 {
+                changed.append(Int32(group))
+                marks.base[group] = Int32(changed.count)
+            }
+        }
+        let before = Standing(of: changed, in: self, now: now, to: output)
+        let times = rows.batch.times
+        let weights = rows.batch.denseWeights
+        let weight = weights?.pointer(to: Int32.self)
+        for row in 0..<count {
+            let group = Int(groups[row])
+            rowCounts.base[group] &+= weight.map { Int64($0[row]) } ?? 1
+            rowtimes.base[group] = max(rowtimes.base[group], times.integers[row])
+        }
+        store.update(groups, count: count, arguments: rows.arguments, weights: weight)
+        for group in changed where rowCounts.base[Int(group)] == 0 {
+            store.reset(group)
+            rowtimes.reset(Int(group))
+        }
+        let after = Standing(of: changed, in: self, now: now, to: output)
+        for group in changed { marks.base[Int(group)] = 0 }
+        emitChanges(changed.count, from: before, to: after, output)
+    }
+
+    private func insert(_ key: StringView) -> Int32 {
+        let hash = key.hash
+        let known = table.find(key, hash: hash)
+        if known >= 0 { return known }
+        let group = store.allocate()
+        table.insert(key, hash: hash, value: group)
+        store.keys.base[Int(group)] = table.entries[table.count - 1].key
+        rowCounts.reserve(Int(group) + 1)
+        rowtimes.reserve(Int(group) + 1)
+        marks.reserve(Int(group) + 1)
+        return group
+    }
+
+    /// The result rows of some groups at one moment.
+    private struct Standing {
+        /// The row of the `n`-th group in the columns, −1 when it has none.
+        var rowOf: [Int]
+        var columns: [Column]
+        var rowtime: Column
+        /// The rows' values as bytes, to see whether a change shows.
+        var bytes: Column
+
+        init(
+            of groups: [Int32], in aggregate: RunningAggregate, now: Int64,
+            to output: any OperatorOutput
+        ) {
+            let present = groups.indices.filter { aggregate.rowCounts.base[Int(groups[$0])] > 0 }
+            let ids = present.map { groups[$0] }
+            let keys = ids.map { aggregate.store.keys.base[Int($0)] }
+            guard
+                var columns = aggregate.input.codec.decode(
+                    keys, retained: aggregate.table.arena.blocks)
+            else { preconditionFailure("group keys do not decode") }
+            var failed: [Int: String] = [:]
+            columns += aggregate.store.results(ids, failed: &failed)
+            var times = ColumnBuilder(type: .timestamp, capacity: ids.count)
+            for id in ids { times.append(integer: aggregate.rowtimes.base[Int(id)]) }
+            let batch = Batch(columns: columns, rowtime: times.finish(), rowCount: ids.count)
+            for evaluator in aggregate.compute {
+                let result = evaluator.evaluate(batch, now: now)
+                columns.append(result.column)
+                for row in result.errors?.failedRows ?? [] where failed[row] == nil {
+                    failed[row] = "cannot evaluate '\(evaluator.text)': "
+                        + (result.errors?.code(row)?.message ?? "no reason is known")
+                }
+            }
+            rowOf = Array(repeating: -1, count: groups.count)
+            for (row, index) in present.enumerated() where failed[row] == nil {
+                rowOf[index] = row
+            }
+            let kept = aggregate.plan.groups.count
+            let calls = aggregate.plan.calls.count
+            self.columns = Array(columns[..<kept] + columns[(kept + calls)...])
+            rowtime = batch.rowtime
+            bytes = KeyCodec(types: self.columns.map(\.type)).encode(
+                self.columns, count: ids.count)
+            if !failed.isEmpty {
+                let rows = failed.keys.sorted()
+                output.reject(
+                    batch.selecting(RowSplit(failed: rows, count: ids.count).failed),
+                    schema: aggregate.callSchema, reasons: rows.compactMap { failed[$0] })
+            }
+        }
+    }
+
+    private func emitChanges(
+        _ count: Int, from before: Standing, to after: Standing, _ output: any OperatorOutput
+    ) {
+        var order: [Int32] = []
+        var weights: [Int32] = []
+        let offset = before.rowtime.count
+        for index in 0..<count {
+            let old = before.rowOf[index]
+            let new = after.rowOf[index]
+            if old >= 0 && new >= 0 && before.bytes.strings[old] == after.bytes.strings[new] {
+                continue
+            }
+            if old >= 0 {
+                order.append(Int32(old))
+                weights.append(-1)
+            }
+            if new >= 0 {
+                order.append(Int32(offset + new))
+                weights.append(1)
+            }
+        }
+        guard !order.isEmpty else { return }
+        let weightBuffer = Buffer(capacity: weights.count * 4)
+        for (index, weight) in weights.enumerated() {
+            weightBuffer.pointer(to: Int32.self)[index] = weight
+        }
+        let columns = zip(before.columns, after.columns).map { old, new in
+            Column.concatenating(old, new).gathered(order, count: order.count)
+        }
+        let rowtime = Column.concatenating(before.rowtime, after.rowtime)
+            .gathered(order, count: order.count)
+        output.emit(
+            Batch(
+                columns: columns, rowtime: rowtime, rowCount: order.count, weights: weightBuffer))
+    }
+
+    package func capture(into changes: inout StateChanges) {
+        store.capture(
+            into: &changes,
+            prefix: { group, bytes in
+                bytes.append(littleEndian: self.rowCounts.base[group])
+                bytes.append(littleEndian: self.rowtimes.base[group])
+            },
+            isGone: { self.rowCounts.base[$0] == 0 })
+    }
+
+    package func restore(_ entry: StateEntry) throws(StateError) {
+        if entry.part == 0 {
+            let key = StringView(
+                base: entry.key.baseAddress ?? StringView.empty.base, count: entry.key.count)
+            let group = insert(key)
+            var reader = ByteReader(entry.value)
+            guard let rows = reader.read(Int64.self), let time = reader.read(Int64.self) else {
+                throw .damagedEntry
+            }
+            rowCounts.base[Int(group)] = rows
+            rowtimes.base[Int(group)] = time
+            try store.restore(group, from: &reader)
+        } else {
+            guard let (key, value) = DistinctSets.split(entry.key) else { throw .damagedEntry }
+            try store.restoreDistinct(value, part: entry.part, group: insert(key))
+        }
+    }
+
+    package var stateSize: StateSize {
+        StateSize(entries: store.liveCount, bytes: store.memoryBytes + table.memoryBytes)
+    }
+}

@@ -1,0 +1,91 @@
+/// Joins a stream to a table's present rows: left columns, then the table's.
+///
+/// A row whose match expressions are null has no partner. Rows without a partner go to the
+/// unmatched port, and with `keepsUnmatched` (a left join) also on, the table's columns null.
+package final class TableJoin: Operator {
+    /// The table as it stands; replaced between two batches.
+    package var table: TableState
+    private let match: [ExpressionEvaluator]
+    private let tableColumns: [Int]
+    private let keepsUnmatched: Bool
+    private let codec: KeyCodec
+    private let inputSchema: Schema
+
+    /// - Parameters:
+    ///   - match: One expression over the input for each of the table's key columns, of its type.
+    ///   - tableColumns: Positions of the table's columns that the output takes.
+    package init(
+        table: TableState, match: [BoundExpression], tableColumns: [Int], keepsUnmatched: Bool,
+        inputSchema: Schema
+    ) {
+        self.table = table
+        self.match = match.map { ExpressionEvaluator($0) }
+        self.tableColumns = tableColumns
+        self.keepsUnmatched = keepsUnmatched
+        self.inputSchema = inputSchema
+        codec = KeyCodec(types: match.map(\.type))
+    }
+
+    package func process(
+        _ batch: Batch, input: Int, now: Int64, to output: any OperatorOutput
+    ) {
+        let rows = EvaluatedRows(
+            match, over: batch, now: now, schema: inputSchema, rejectingTo: output)
+        let count = rows.batch.count
+        guard count > 0 else { return }
+        let keys = codec.encode(rows.columns, count: count)
+        let found = Buffer(capacity: count * 4)
+        let partners = found.pointer(to: Int32.self)
+        table.find(keys.strings, count: count, into: partners)
+        for column in rows.columns {
+            guard let validity = column.validityPointer else { continue }
+            for row in 0..<count where validity[row] == 0 { partners[row] = -1 }
+        }
+        var missing: [Int] = []
+        for row in 0..<count where partners[row] < 0 { missing.append(row) }
+        if missing.isEmpty {
+            return emit(rows.batch, partners, count: count, to: output)
+        }
+        let split = RowSplit(failed: missing, count: count)
+        output.emitUnmatched(rows.batch.selecting(split.failed))
+        if keepsUnmatched {
+            return emitLeft(rows.batch, partners, count: count, to: output)
+        }
+        guard split.good.count > 0 else { return }
+        let matched = Buffer(capacity: split.good.count * 4)
+        let target = matched.pointer(to: Int32.self)
+        for index in 0..<split.good.count {
+            target[index] = partners[Int(split.good.pointer[index])]
+        }
+        emit(rows.batch.selecting(split.good), target, count: split.good.count, to: output)
+    }
+
+    private func emit(
+        _ batch: Batch, _ partners: UnsafePointer<Int32>, count: Int,
+        to output: any OperatorOutput
+    ) {
+        let left = batch.columns.indices.map { batch.column($0) }
+        let right = tableColumns.map { table.columns[$0].gathered(partners, count: count) }
+        output.emit(batch.replacingColumns(left + right))
+    }
+
+    /// With partners of −1, whose columns become null.
+    private func emitLeft(
+        _ batch: Batch, _ partners: UnsafeMutablePointer<Int32>, count: Int,
+        to output: any OperatorOutput
+    ) {
+        let left = batch.columns.indices.map { batch.column($0) }
+        let right = tableColumns.map { index -> Column in
+            let source = table.columns[index]
+            // One null row behind the table's: what −1 stands for.
+            let extended = Column.concatenating(source, .nulls(type: source.type, count: 1))
+            let rows = Buffer(capacity: count * 4)
+            let target = rows.pointer(to: Int32.self)
+            for row in 0..<count {
+                target[row] = partners[row] < 0 ? Int32(source.count) : partners[row]
+            }
+            return extended.gathered(target, count: count)
+        }
+        output.emit(batch.replacingColumns(left + right))
+    }
+}

@@ -1,0 +1,155 @@
+/// What is asked of the controller.
+enum ControllerCommand: Sendable {
+    /// Look now, at everything, and carry out what follows.
+    case reload(allowEmpty: Bool)
+    case pause(String)
+    case resume(String)
+    case restart(String)
+    case reset(String, OutputDisposition)
+    /// What a reload would do; changes nothing.
+    case diff
+    /// Stop everything with a last checkpoint; the specs stay.
+    case drain
+}
+
+enum ControllerAnswer: Sendable {
+    /// Done, and this is what was done.
+    case done([PlannedChange])
+    /// What would be done.
+    case plan([PlannedChange], problems: [SpecProblem])
+    /// There is no pipeline of that name.
+    case notFound(String)
+    case refused(String)
+}
+
+/// A command whose answer waits until what it asked for has been done.
+struct PendingAnswer {
+    /// nil for all pipelines.
+    var name: String?
+    var changes: [PlannedChange] = []
+    var answer: @Sendable (ControllerAnswer) -> Void
+
+    func concerns(_ other: String) -> Bool { name == nil || name == other }
+}
+
+extension ControllerLoop {
+    func take(
+        _ command: ControllerCommand, _ answer: @escaping @Sendable (ControllerAnswer) -> Void
+    ) {
+        if isDraining, case .drain = command {
+        } else if isDraining {
+            return answer(.refused("cannot change anything: the daemon is stopping"))
+        }
+        switch command {
+        case .reload(let allowEmpty):
+            folder.forget()
+            lookAt = around.now()
+            allowsEmptyOnce = allowsEmptyOnce || allowEmpty
+            pending.append(PendingAnswer(answer: answer))
+        case .pause(let name): change(name, answer) { $0.stored.isPaused = true }
+        case .resume(let name):
+            change(name, answer) { record in
+                record.stored.isPaused = false
+                record.clearFailure()
+            }
+        case .restart(let name):
+            change(name, answer) { record in
+                record.restartCount += 1
+                record.clearFailure()
+            }
+        case .reset(let name, let output):
+            change(name, answer) { record in
+                record.resetCount += 1
+                record.resetOutput = output
+                record.clearFailure()
+            }
+        case .diff: answer(diff())
+        case .drain:
+            isDraining = true
+            pending.append(PendingAnswer(answer: answer))
+        }
+    }
+
+    private func change(
+        _ name: String, _ answer: @escaping @Sendable (ControllerAnswer) -> Void,
+        _ body: (inout PipelineRecord) -> Void
+    ) {
+        guard var record = records[name], library.pipelines[name] != nil else {
+            return answer(.notFound(name))
+        }
+        let stored = record.stored
+        body(&record)
+        if record.stored != stored { unwritten.insert(name) }
+        records[name] = record
+        touched.insert(name)
+        pending.append(PendingAnswer(name: name, answer: answer))
+    }
+
+    /// Looks at the directory with copies of what is known, and plans from there.
+    private func diff() -> ControllerAnswer {
+        var folder = folder
+        var library = library
+        folder.forget()
+        // Twice: what is gone for sure after two looks is meant to be gone.
+        for _ in 0..<SpecLibrary.absentLooksMin {
+            let found = folder.look(now: around.now())
+            if found == .unsettled {
+                return .refused("cannot compare: \(options.folder) is being written; try again")
+            }
+            if case .unreadable(let problem) = found { return .refused(problem) }
+            library.take(found, allowEmpty: options.allowEmpty)
+        }
+        var desired: [String: DesiredPipeline] = [:]
+        for (name, entry) in library.pipelines {
+            let record =
+                records[name]
+                ?? PipelineRecord(name: name, stored: StoredPipeline(), now: around.now())
+            desired[name] = self.desired(record, entry)
+        }
+        let actions = plan(
+            desired: desired, observed: records.mapValues(\.observed), now: around.now(),
+            retentionMicros: options.retentionMicros)
+        let problems =
+            library.pipelines.sorted { $0.key < $1.key }.compactMap(\.value.problem)
+            + library.orphanProblems.sorted { $0.key < $1.key }.flatMap(\.value)
+        return .plan(actions.map(PlannedChange.init), problems: problems)
+    }
+
+    /// Answers the commands whose work is done.
+    func answerPending(_ now: Int64) {
+        guard !pending.isEmpty else { return }
+        let actions = currentPlan(now)
+        pending.removeAll { pending in
+            guard isSettled(pending, actions, now) else { return false }
+            if let problem = storeProblem {
+                pending.answer(.refused(problem))
+            } else {
+                pending.answer(.done(pending.changes))
+            }
+            return true
+        }
+    }
+
+    private func isSettled(_ pending: PendingAnswer, _ actions: [Action], _ now: Int64) -> Bool {
+        if storeProblem != nil { return true }
+        let isWaiting = { (record: PipelineRecord) in record.observed.activity == .busy }
+        if let name = pending.name {
+            return records[name].map(isWaiting) != true && !actions.contains { $0.name == name }
+        }
+        let isMakingSure = library.pipelines.contains {
+            $0.value.absentCount > 0 && !library.heldBack.contains($0.key)
+        }
+        let hasLooked = isDraining || (hasLooked && now < lookAt && !isMakingSure)
+        return hasLooked && actions.isEmpty && !records.values.contains(where: isWaiting)
+    }
+}
+
+extension PipelineRecord {
+    /// A person has looked at it: it is tried again at once.
+    fileprivate mutating func clearFailure() {
+        observed.failure = nil
+        attemptCount = 0
+        stored.record.deathCount = 0
+        stored.record.diedAt = nil
+    }
+}

@@ -1,0 +1,95 @@
+import Config
+
+extension ControllerLoop {
+    /// Makes a look due soon, when the directory has been quiet for a moment.
+    func takeHint() {
+        let now = around.now()
+        let first = hintedAt ?? now
+        hintedAt = first
+        lookAt = min(
+            now.saturatingAdd(options.debounceMicros),
+            first.saturatingAdd(options.debounceMicrosMax))
+    }
+
+    /// Looks at the directory and says when the next look is due.
+    func look(_ now: Int64) {
+        hintedAt = nil
+        let found = folder.look(now: now)
+        if found == .unsettled {
+            lookAt = now.saturatingAdd(options.debounceMicros)
+            return
+        }
+        let hadProblem = library.folderProblem
+        let heldBefore = library.heldBack
+        library.take(found, allowEmpty: options.allowEmpty || allowsEmptyOnce)
+        allowsEmptyOnce = allowsEmptyOnce && library.isUnsure
+        hasLooked = true
+        revision = GitRevision.current(of: options.folder)
+        if let problem = library.folderProblem, problem != hadProblem {
+            around.log.line(.warning, problem)
+        }
+        if !library.heldBack.isEmpty, library.heldBack != heldBefore {
+            around.log.line(
+                .warning, heldBackMessage, [("pipelines", "\(library.heldBack.count)")])
+        }
+        touched.formUnion(library.pipelines.keys)
+        touched.formUnion(heldBefore)
+        let isBusy = !library.busyFiles.isEmpty
+        let pause =
+            library.isUnsure
+            ? (isBusy ? options.debounceMicrosMax : options.confirmMicros)
+            : options.lookIntervalMicros
+        lookAt = now.saturatingAdd(pause)
+    }
+
+    var heldBackMessage: String {
+        "more than half of the specs are gone from \(options.folder) at once; they go on running "
+            + "until 'pipelined reload --allow-empty'"
+    }
+
+    /// Gives names that are new a record, and meanings that are new a generation; notes since when
+    /// a spec is gone.
+    func acceptSpecs(_ now: Int64) {
+        for (name, record) in records
+        where hasLooked && library.pipelines[name] == nil && record.observed.removedAt == nil
+            && record.running == nil && record.observed.activity != .busy
+        {
+            records[name]?.observed.removedAt = now
+            records[name]?.stored.record.removedAt = now
+            unwritten.insert(name)
+            touched.insert(name)
+        }
+        for (name, entry) in library.pipelines {
+            var record =
+                records[name] ?? PipelineRecord(name: name, stored: StoredPipeline(), now: now)
+            var stored = record.stored.record
+            let isNew = stored.digest != entry.loaded.meaning.digest
+            if isNew {
+                stored.digest = entry.loaded.meaning.digest
+                stored.generation += 1
+                stored.deathCount = 0
+                stored.diedAt = nil
+            }
+            if entry.problem == nil, entry.absentCount == 0 {
+                stored.bytes = entry.bytes.isEmpty ? stored.bytes : entry.bytes
+                stored.file = entry.file
+                stored.folder = options.folder
+            }
+            if stored.removedAt != nil, entry.absentCount == 0 {
+                stored.removedAt = nil
+                record.observed.removedAt = nil
+            }
+            if stored != record.stored.record {
+                record.stored.record = stored
+                unwritten.insert(name)
+                touched.insert(name)
+            }
+            records[name] = record
+            if isNew {
+                note(
+                    name, .normal, "SpecAccepted",
+                    "accepted generation \(stored.generation) from \(entry.file)")
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+import Config
+import Store
+
+/// What the controller is given of the world.
+struct ControllerSurroundings {
+    var engine: any Engine
+    var store: any ControllerStore
+    /// Runs work that blocks, soon, somewhere else.
+    var submit: @Sendable (@escaping @Sendable () -> Void) -> Void
+    /// Gives a message to the loop, from any thread.
+    var post: @Sendable (ControllerMessage) -> Void
+    /// Microseconds since the epoch.
+    var now: @Sendable () -> Int64
+    /// 0..<1.
+    var random: @Sendable () -> Double
+    var log: Log
+    var load: @Sendable (_ file: String, _ bytes: [UInt8]) -> LoadedFile
+    /// Takes what others may see, after every change.
+    var publish: @Sendable (ControllerView) -> Void
+}
+
+struct ControllerOptions: Sendable {
+    /// The directory of specs.
+    var folder: String
+    var allowEmpty = false
+    var retentionMicros: Int64 = 7 * 86_400_000_000
+    var stopTimeoutMicros: Int64 = 30_000_000
+    var backoff = Backoff()
+    /// Without hints the directory is looked at this often.
+    var lookIntervalMicros: Int64 = 5_000_000
+    /// A hint is followed by a look when it has been quiet for this long, and not much later.
+    var debounceMicros: Int64 = 50_000
+    var debounceMicrosMax: Int64 = 250_000
+    /// The pause before a look that is to make sure.
+    var confirmMicros: Int64 = 150_000
+    var usesLeases = true
+}
+
+enum ControllerMessage: Sendable {
+    /// Something may have happened in the directory.
+    case hint
+    case command(ControllerCommand, @Sendable (ControllerAnswer) -> Void)
+    case acted(String, ActionOutcome)
+    case exited(String, launchNumber: Int64, PipelineExit)
+}
+
+/// The controller's state and steps; one thread calls it.
+///
+/// One step is: take messages, look at the directory if that is due, make the plan, begin what it
+/// says, publish what changed. Nothing here blocks for long: graphs start and stop elsewhere.
+final class ControllerLoop {
+    let around: ControllerSurroundings
+    let options: ControllerOptions
+    var folder: SpecFolder
+    var library: SpecLibrary
+    var records: [String: PipelineRecord] = [:]
+    /// Entries that the catalog does not have yet.
+    var unwritten: Set<String> = []
+    var storeProblem: String?
+    var storeRetryAt: Int64 = 0
+
+    /// When the next look is due, and the first hint that it follows.
+    var lookAt: Int64
+    var hintedAt: Int64?
+    /// The next look takes more than half of the specs going as meant.
+    var allowsEmptyOnce = false
+    var hasLooked = false
+    var revision: String?
+
+    /// Names whose view has to be made anew.
+    var touched: Set<String> = []
+    var view = ControllerView()
+    var pending: [PendingAnswer] = []
+    /// Exits of graphs whose start has not been reported yet.
+    var earlyExits: [Int64: PipelineExit] = [:]
+    var lastLaunch: Int64 = 0
+    var lastEvent: Int64 = 0
+    var isDraining = false
+
+    init(_ around: ControllerSurroundings, _ options: ControllerOptions) {
+        self.around = around
+        self.options = options
+        folder = SpecFolder(path: options.folder, usesLeases: options.usesLeases)
+        library = SpecLibrary(load: around.load)
+        lookAt = around.now()
+    }
+
+    /// Takes up what an earlier daemon left. Call it once, before the first step.
+    ///
+    /// - Parameter crash: What the last death was, if it was one.
+    func restore(after crash: CrashNote?) throws(StoreError) {
+        let now = around.now()
+        for (name, var stored) in try around.store.load() {
+            if let crash { countDeath(&stored.record, isAtWork: crash.pipeline == name, now) }
+            var record = PipelineRecord(name: name, stored: stored, now: now)
+            if crash != nil { unwritten.insert(name) }
+            if stored.record.deathCount >= CrashNote.deathsMax {
+                record.observed.failure = PipelineFailure(
+                    digest: stored.record.digest, attemptCount: stored.record.deathCount,
+                    retryAt: nil,
+                    error: EngineError(
+                        message: "cannot start pipeline '\(name)': it was at work when the daemon "
+                            + "died \(stored.record.deathCount) times in a row; change its spec, or "
+                            + "'pipelined restart \(name)'", node: nil, isTerminal: true))
+                record.lastError = record.observed.failure?.error.message
+            }
+            records[name] = record
+            touched.insert(name)
+            if stored.record.removedAt == nil, stored.record.folder == options.folder {
+                library.remember(name, file: stored.record.file, bytes: stored.record.bytes)
+            }
+        }
+    }
+
+    private func countDeath(_ record: inout CatalogRecord, isAtWork: Bool, _ now: Int64) {
+        guard isAtWork else {
+            record.deathCount = 0
+            record.diedAt = nil
+            return
+        }
+        let isInARow = record.diedAt.map { now - $0 < CrashNote.memoryMicros } ?? false
+        record.deathCount = isInARow ? record.deathCount + 1 : 1
+        record.diedAt = now
+    }
+
+    /// Does all that can be done now.
+    ///
+    /// - Returns: When it wants to be called again without a message; microseconds.
+    func step(_ messages: [ControllerMessage]) -> Int64 {
+        for message in messages { take(message) }
+        let now = around.now()
+        if now >= lookAt, !isDraining { look(now) }
+        acceptSpecs(now)
+        apply(currentPlan(now), now)
+        answerPending(now)
+        publish(now)
+        return nextStep(now)
+    }
+
+    /// What there is to do at this moment.
+    func currentPlan(_ now: Int64) -> [Action] {
+        guard hasLooked else { return [] }
+        return plan(
+            desired: isDraining ? [:] : desired(), observed: records.mapValues(\.observed),
+            now: now, retentionMicros: isDraining ? .max : options.retentionMicros)
+    }
+
+    /// What the specs and the commands ask for.
+    func desired() -> [String: DesiredPipeline] {
+        library.pipelines.compactMapValues { entry in
+            records[entry.loaded.spec.name].map { desired($0, entry) }
+        }
+    }
+
+    func desired(_ record: PipelineRecord, _ entry: SpecLibrary.Entry) -> DesiredPipeline {
+        let isHeldBack = library.heldBack.contains(record.name)
+        let mode: DesiredPipeline.Mode =
+            entry.absentCount > 0 && !isHeldBack
+            ? .asIs
+            : record.stored.isPaused
+                ? .hold(.paused)
+                : entry.loaded.spec.settings.isSuspended ? .hold(.suspended) : .run
+        return DesiredPipeline(
+            meaning: entry.loaded.meaning, generation: record.stored.record.generation, mode: mode,
+            restartCount: record.restartCount, resetCount: record.resetCount,
+            resetOutput: record.resetOutput)
+    }
+
+    private func nextStep(_ now: Int64) -> Int64 {
+        var next = lookAt
+        if isDraining { next = now.saturatingAdd(options.lookIntervalMicros) }
+        if storeProblem != nil { next = min(next, storeRetryAt) }
+        let deadline = nextDeadline(
+            desired: desired(), observed: records.mapValues(\.observed),
+            retentionMicros: options.retentionMicros)
+        // A deadline that has passed and left nothing to do must not make the loop spin.
+        if let deadline { next = min(next, max(deadline, now.saturatingAdd(20_000))) }
+        return next
+    }
+
+    // MARK: events
+
+    func note(
+        _ name: String, _ severity: PipelineEvent.Severity, _ reason: String, _ message: String
+    ) {
+        lastEvent += 1
+        let event = PipelineEvent(
+            number: lastEvent, time: around.now(), pipeline: name, severity: severity,
+            reason: reason, message: message)
+        records[name]?.events.append(event)
+        touched.insert(name)
+        around.log.line(
+            severity == .normal ? .info : .warning, message.isEmpty ? reason : message,
+            [("pipeline", name), ("event", reason)])
+    }
+}

@@ -1,0 +1,73 @@
+import Config
+
+/// What a pipeline is doing, in one word.
+enum PipelinePhase: String, CaseIterable, Sendable {
+    case pending = "Pending"
+    case starting = "Starting"
+    case running = "Running"
+    case stopping = "Stopping"
+    case finished = "Finished"
+    case paused = "Paused"
+    case suspended = "Suspended"
+    /// It failed and is tried again by itself.
+    case failed = "Failed"
+    /// It failed and a person has to do something.
+    case stalled = "Stalled"
+    /// There is no good version of its spec.
+    case invalid = "Invalid"
+}
+
+/// A pipeline as others see it: a copy that the controller hands out whenever something changed.
+struct PipelineView: Sendable {
+    var name: String
+    /// The spec's file, below the directory.
+    var file: String
+    var phase: PipelinePhase
+    var conditions: Conditions
+    /// One line: what is wrong or under way.
+    var message: String
+    /// Why the file's present text does not count.
+    var problem: SpecProblem?
+    var generation: Int
+    /// The generation that runs.
+    var observedGeneration: Int
+    /// The git commit that was checked out when the running spec was applied, and the one now.
+    var appliedRevision: String?
+    var attemptedRevision: String?
+    /// Automatic restarts after failures since the daemon began.
+    var restartCount: Int
+    var lastError: String?
+    var retryAt: Int64?
+    /// Since when the graph runs.
+    var startedAt: Int64?
+    /// What the last change of the spec cost.
+    var lostState: [LostState]
+    var events: EventRing
+    /// The spec that runs, or would.
+    var spec: PipelineSpec?
+    var running: (any RunningPipeline)?
+    /// The figures of a graph that has ended.
+    var lastStatus: PipelineStatus?
+
+    /// The figures now.
+    var status: PipelineStatus? { running?.status ?? lastStatus }
+}
+
+/// Everything that others see of the controller at one moment.
+struct ControllerView: Sendable {
+    var pipelines: [String: PipelineView] = [:]
+    /// Problems of files that have no pipeline to show them with.
+    var orphanProblems: [String: [SpecProblem]] = [:]
+    var folderProblem: String?
+    /// Why nothing can be changed just now: the catalog cannot be written.
+    var storeProblem: String?
+    var revision: String?
+    /// The first look is over and everything it asked for has been done or has failed.
+    var hasConverged = false
+    /// Counts the changes.
+    var number: Int64 = 0
+    /// The number of the newest event.
+    var lastEvent: Int64 = 0
+
+    var inOrder: [PipelineView] { pipelines.values.sorted { $0.name < $1.name } }
+}

@@ -1,0 +1,221 @@
+import CPrimitives
+import Glibc
+
+/// What a look at the directory of specs gave.
+enum FolderLook: Equatable, Sendable {
+    /// The directory could not be listed, which is not the same as being empty.
+    case unreadable(String)
+    /// It changed under the look, or a checkout is writing it: look again soon.
+    case unsettled
+    /// All specs that are there.
+    case files([SpecFile])
+}
+
+/// One spec file, as a look found it.
+struct SpecFile: Equatable, Sendable {
+    enum Content: Equatable, Sendable {
+        /// As the last look found it.
+        case unchanged
+        case changed([UInt8])
+        /// Somebody writes it: leave what runs as it is and look again.
+        case busy
+        /// It is there and cannot be read; why.
+        case refused(String)
+    }
+    var name: String
+    var content: Content
+}
+
+/// The directory of specs: what is in it, told apart by content.
+///
+/// A look costs one `stat` a file; only what `stat` shows to have changed is read. Files are opened
+/// beneath the directory, without blocking, and only regular ones are read.
+struct SpecFolder {
+    static let fileBytesMax = 1 << 20
+    /// Where leases do not work, a file must have been quiet for this long.
+    static let quietMicros: Int64 = 2_000_000
+
+    private struct Stamp: Equatable {
+        var device: UInt64
+        var inode: UInt64
+        var size: Int64
+        var modified: Int64
+        var changed: Int64
+
+        init(_ status: stat) {
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+            size = Int64(status.st_size)
+            modified = nanoseconds(status.st_mtim)
+            changed = nanoseconds(status.st_ctim)
+        }
+    }
+
+    private struct Known {
+        var stamp: Stamp
+        /// Compared by content: a touched file is no change.
+        var bytes: [UInt8]
+        /// Written so shortly before it was read that a later write may bear the same stamp.
+        var isRecent: Bool
+    }
+
+    let path: String
+    private var known: [String: Known] = [:]
+    /// Read leases are refused by the file system or for lack of ownership.
+    private let usesLeases: Bool
+
+    init(path: String, usesLeases: Bool = true) {
+        self.path = path
+        self.usesLeases = usesLeases
+        // A writer who meets our lease makes the kernel send SIGIO, which would end the process.
+        signal(SIGIO, SIG_IGN)
+    }
+
+    /// Forgets what was read, so that the next look gives every file as changed.
+    mutating func forget() { known = [:] }
+
+    /// Lists the directory and reads what has changed.
+    ///
+    /// - Parameter now: Microseconds since the epoch, by the clock of the file system.
+    mutating func look(now: Int64) -> FolderLook {
+        if GitRevision.isBusy(path, now: now) { return .unsettled }
+        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return .unreadable(cannotList(errno)) }
+        defer { close(directory) }
+        var before = stat()
+        guard fstat(directory, &before) == 0 else { return .unreadable(cannotList(errno)) }
+        guard let names = list(directory) else { return .unreadable(cannotList(errno)) }
+        var files: [SpecFile] = []
+        for name in names.sorted() where Self.isSpec(name) {
+            switch read(name, in: directory, now) {
+            case .none: continue
+            case .vanished: return .unsettled
+            case .content(let content):
+                // What can be read again later counts as changed then.
+                if case .refused = content { known[name] = nil }
+                files.append(SpecFile(name: name, content: content))
+            }
+        }
+        var after = stat()
+        guard stat(path, &after) == 0, Stamp(before) == Stamp(after) else { return .unsettled }
+        let present = Set(files.map(\.name))
+        known = known.filter { present.contains($0.key) }
+        return .files(files)
+    }
+
+    /// Whether a name is a spec's: not hidden, no editor's temporary, `.yaml` or `.yml`.
+    static func isSpec(_ name: String) -> Bool {
+        guard name.hasSuffix(".yaml") || name.hasSuffix(".yml"), name != "pipelined.yaml" else {
+            return false
+        }
+        return !name.hasPrefix(".") && !name.hasPrefix("#")
+    }
+
+    private func cannotList(_ code: Int32) -> String {
+        "cannot list \(path): \(String(cString: strerror(code))); what runs is left as it is"
+    }
+
+    private func list(_ directory: Int32) -> [String]? {
+        let copy = fcntl(directory, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return nil }
+        guard let stream = fdopendir(copy) else {
+            close(copy)
+            return nil
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else { return errno == 0 ? names : nil }
+            names.append(String(cString: cp_entry_name(entry)))
+        }
+    }
+
+    private enum Reading {
+        /// A folder with a spec's name.
+        case none
+        case vanished
+        case content(SpecFile.Content)
+    }
+
+    private mutating func read(_ name: String, in directory: Int32, _ now: Int64) -> Reading {
+        var status = stat()
+        guard fstatat(directory, name, &status, 0) == 0 else {
+            return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+                ? .content(.refused(cannotRead(name, "it is a symlink that leads nowhere")))
+                : .vanished
+        }
+        if status.st_mode & S_IFMT == S_IFDIR { return .none }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            return .content(.refused(cannotRead(name, "it is not a regular file")))
+        }
+        let stamp = Stamp(status)
+        if let known = known[name], known.stamp == stamp, !known.isRecent {
+            return .content(.unchanged)
+        }
+        let descriptor = openBeneath(directory, name)
+        guard descriptor >= 0 else {
+            switch errno {
+            case ENOENT: return .vanished
+            case EXDEV, ELOOP:
+                return .content(
+                    .refused(cannotRead(name, "it is a symlink that leads out of the directory")))
+            default:
+                return .content(.refused(cannotRead(name, String(cString: strerror(errno)))))
+            }
+        }
+        defer { close(descriptor) }
+        return .content(content(name, descriptor, now))
+    }
+
+    private mutating func content(
+        _ name: String, _ descriptor: Int32, _ now: Int64
+    ) -> SpecFile.Content {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            return .refused(cannotRead(name, String(cString: strerror(errno))))
+        }
+        let hasLease = usesLeases && cp_take_read_lease(descriptor) == 0
+        defer { if hasLease { _ = cp_release_lease(descriptor) } }
+        if !hasLease {
+            if usesLeases, errno == EAGAIN { return .busy }
+            let age = now - nanoseconds(status.st_mtim) / 1000
+            if age >= 0, age < Self.quietMicros { return .busy }
+        }
+        switch SmallFile.read(descriptor: descriptor, bytesMax: Self.fileBytesMax) {
+        case .failure(.tooLong):
+            return .refused(cannotRead(name, "it is larger than 1 MiB"))
+        case .failure(.notRegular):
+            return .refused(cannotRead(name, "it is not a regular file"))
+        case .failure(.system(let code)):
+            return .refused(cannotRead(name, String(cString: strerror(code))))
+        case .success(let bytes):
+            var after = stat()
+            guard fstat(descriptor, &after) == 0, Stamp(after) == Stamp(status) else {
+                return .busy
+            }
+            let isRecent = now - nanoseconds(status.st_mtim) / 1000 < Self.quietMicros
+            let isSame = known[name]?.bytes == bytes
+            known[name] = Known(stamp: Stamp(status), bytes: bytes, isRecent: isRecent)
+            return isSame ? .unchanged : .changed(bytes)
+        }
+    }
+
+    private func cannotRead(_ name: String, _ cause: String) -> String {
+        "cannot read \(path)/\(name): \(cause)"
+    }
+
+    /// As ``cp_open_beneath(_:_:)``; where the kernel has no such call, only names that are no
+    /// symlinks are opened.
+    private func openBeneath(_ directory: Int32, _ name: String) -> Int32 {
+        let descriptor = cp_open_beneath(directory, name)
+        guard descriptor < 0, errno == ENOSYS || errno == EPERM else { return descriptor }
+        return openat(
+            directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)
+    }
+}
+
+private func nanoseconds(_ time: timespec) -> Int64 {
+    let (seconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? .max : seconds.saturatingAdd(Int64(time.tv_nsec))
+}

@@ -1,0 +1,135 @@
+import Config
+import Synchronization
+
+@testable import Pipelined
+
+/// An engine that runs nothing and says so, and notices two graphs of one name.
+final class FakeEngine: Engine {
+    struct State {
+        var running: [String: FakePipeline] = [:]
+        var launches: [PipelineLaunch] = []
+        var removed: [String] = []
+        /// What the next starts of a name are refused with, one after the other.
+        var refusals: [String: [EngineError]] = [:]
+        var overlaps = 0
+    }
+    let state = Mutex(State())
+
+    func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline {
+        let pipeline = FakePipeline(launch, self)
+        let refusal: EngineError? = state.withLock { state in
+            if var errors = state.refusals[launch.spec.name], !errors.isEmpty {
+                let error = errors.removeFirst()
+                state.refusals[launch.spec.name] = errors
+                return error
+            }
+            if state.running[launch.spec.name] != nil { state.overlaps += 1 }
+            state.running[launch.spec.name] = pipeline
+            state.launches.append(launch)
+            return nil
+        }
+        if let refusal { throw refusal }
+        return pipeline
+    }
+
+    func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {
+        state.withLock { state in
+            if state.running[pipeline] != nil { state.overlaps += 1 }
+            state.removed.append(pipeline)
+        }
+    }
+
+    func end(_ name: String, _ exit: PipelineExit) {
+        let pipeline = state.withLock { state in state.running.removeValue(forKey: name) }
+        pipeline?.launch.onExit(exit)
+    }
+
+    var names: [String] { state.withLock { $0.running.keys.sorted() } }
+    var launches: [PipelineLaunch] { state.withLock { $0.launches } }
+}
+
+final class FakePipeline: RunningPipeline {
+    let launch: PipelineLaunch
+    private let engine: FakeEngine
+    private let taps = Mutex<[@Sendable (String) -> Bool]>([])
+
+    init(_ launch: PipelineLaunch, _ engine: FakeEngine) {
+        self.launch = launch
+        self.engine = engine
+    }
+
+    var spec: PipelineSpec { launch.spec }
+
+    var status: PipelineStatus {
+        var status = PipelineStatus()
+        status.phase = .running
+        status.startedAt = 1_700_000_000_000_000
+        status.rowsPerSecond = 1234
+        status.rowsRead = 56_789
+        status.stateBytes = 4096
+        status.stateEntries = 12
+        status.late = 3
+        status.deadLetters = 1
+        status.sources = [SourceStatus(name: "events", rows: 56_789)]
+        status.nodes = [NodeStatus(name: "views", rowsIn: 56_789, rowsOut: 100)]
+        status.sinks = [SinkStatus(name: "out", rows: 100, bytes: 2000, guarantee: "exactly-once")]
+        return status
+    }
+
+    func stop(timeoutMicros: Int64) {
+        engine.state.withLock { state in
+            if state.running[launch.spec.name] === self { state.running[launch.spec.name] = nil }
+        }
+    }
+
+    func tap(
+        _ node: NodeReference, receive: @escaping @Sendable (String) -> Bool
+    ) throws(EngineError) {
+        guard node.node == "views" else {
+            throw EngineError(
+                message: "cannot tap \(node.node): there is no such node", node: node.node,
+                isTerminal: true)
+        }
+        taps.withLock { $0.append(receive) }
+    }
+
+    /// A row leaves the tapped node.
+    func emit(_ row: String) {
+        taps.withLock { taps in taps = taps.filter { $0(row) } }
+    }
+}
+
+/// Specs in a language of one line for tests: `name [version] [window]`, `broken`, several by `;`.
+func loadTiny(_ file: String, _ bytes: [UInt8]) -> LoadedFile {
+    var loaded = LoadedFile()
+    let text = String(decoding: bytes, as: UTF8.self)
+    for line in text.split(separator: ";") {
+        let words = line.split { $0 == " " || $0 == "\n" }.map(String.init)
+        guard let name = words.first else { continue }
+        if name == "broken" {
+            let summary = "\(file):1:1: it is broken"
+            loaded.problems.append(
+                SpecProblem(
+                    pipeline: words.count > 1 ? words[1] : nil, summary: summary,
+                    rendered: "error: it is broken\n --> \(file):1:1\n"))
+            continue
+        }
+        var settings = PipelineSettings()
+        settings.isSuspended = words.contains("suspend")
+        let version = words.count > 1 ? words[1] : "1"
+        let window = words.count > 2 ? words[2] : "w"
+        loaded.pipelines.append(
+            LoadedPipeline(
+                spec: PipelineSpec(
+                    name: name, description: version + window, path: file, line: 1, parameters: [:],
+                    sources: [], tables: [], steps: [], sinks: [], settings: settings),
+                meaning: PipelineMeaning(
+                    digest: version + window + (settings.isSuspended ? "s" : ""),
+                    nodes: [.init(name: "counts", fingerprint: window, isStateful: true)])))
+    }
+    if text.isEmpty {
+        loaded.problems.append(
+            SpecProblem(summary: "\(file): it is empty", rendered: "error: it is empty\n"))
+    }
+    return loaded
+}
