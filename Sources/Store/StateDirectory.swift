@@ -17,15 +17,18 @@ package final class StateDirectory: Sendable {
     package let fileSystem: any FileSystem
     private let lock: OpenFile
 
-    /// How much room the reserve holds. A block of a journal, its name and a torn tail fit many
-    /// times; file systems that copy on write may need room even to give it back.
-    package static let reserveBytes: Int64 = 8 << 20
+    /// How much room the reserve holds.
+    package let reserveBytes: Int64
 
     /// Opens the folder, creating it (0700) where it is not there, and locks it for this process.
     ///
+    /// - Parameter reserveBytes: How much room is kept for a full disk. The records and torn tails
+    ///   of many pipelines fit into 8 MiB. File systems that copy on write may need room even to
+    ///   give it back.
     /// - Throws: `.locked`, which names the process that holds it; `.io`, `.full`.
     package static func open(
-        path: String, fileSystem: any FileSystem, processID: Int32 = getpid()
+        path: String, fileSystem: any FileSystem, processID: Int32 = getpid(),
+        reserveBytes: Int64 = 8 << 20
     ) throws(StoreError) -> StateDirectory {
         try createPath(path, fileSystem)
         let file = try fileSystem.open("\(path)/LOCK", .create, permissions: 0o600)
@@ -34,7 +37,7 @@ package final class StateDirectory: Sendable {
                 throw .locked(path, processID: try holder(of: file, fileSystem))
             }
             try writeHolder(processID, to: file, fileSystem)
-            let state = StateDirectory(path, file, fileSystem)
+            let state = StateDirectory(path, file, fileSystem, reserveBytes)
             try state.prepare()
             return state
         } catch {
@@ -43,7 +46,10 @@ package final class StateDirectory: Sendable {
         }
     }
 
-    private init(_ path: String, _ lock: OpenFile, _ fileSystem: any FileSystem) {
+    private init(
+        _ path: String, _ lock: OpenFile, _ fileSystem: any FileSystem, _ reserveBytes: Int64
+    ) {
+        self.reserveBytes = reserveBytes
         self.path = path
         self.lock = lock
         self.fileSystem = fileSystem
@@ -134,14 +140,14 @@ package final class StateDirectory: Sendable {
     @discardableResult
     package func restoreReserve() throws(StoreError) -> Bool {
         if let status = try fileSystem.status(path: reserve) {
-            if status.length >= Self.reserveBytes { return true }
+            if status.length >= reserveBytes { return true }
             try fileSystem.unlink(reserve)
         }
-        guard try fileSystem.availableBytes(path) >= 4 * Self.reserveBytes else { return false }
+        guard try fileSystem.availableBytes(path) >= 4 * reserveBytes else { return false }
         let file = try fileSystem.open(reserve, .replace, permissions: 0o600)
         defer { fileSystem.close(file) }
         do throws(StoreError) {
-            try fileSystem.reserve(file, length: Self.reserveBytes)
+            try fileSystem.reserve(file, length: reserveBytes)
             return true
         } catch {
             try fileSystem.unlink(reserve)

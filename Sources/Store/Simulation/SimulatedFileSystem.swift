@@ -23,6 +23,10 @@ package final class SimulatedFileSystem: FileSystem {
     /// Refuses a call. Several faults count independently.
     package func inject(_ fault: SimulatedFault) { state.withLock { $0.faults.append(fault) } }
 
+    /// Makes calls of this kind succeed and do nothing, as a program with a mistake would have it:
+    /// for tests that must notice.
+    package func ignore(_ call: SimulatedCall) { state.withLock { _ = $0.ignored.insert(call) } }
+
     package func removeFaults() { state.withLock { $0.faults = [] } }
 
     /// How many bytes fit on the disk.
@@ -173,7 +177,7 @@ package final class SimulatedFileSystem: FileSystem {
     package func sync(_ file: OpenFile) throws(StoreError) {
         try run(.sync, "sync", file.path) { (state) throws(Refusal) in
             let inode = try state.inode(file)
-            try state.sync(inode)
+            try state.sync(inode, .sync)
         } onFault: { state in
             if let inode = state.files[file.descriptor] {
                 state.disk.failSync(inode, &state.random)
@@ -271,7 +275,7 @@ package final class SimulatedFileSystem: FileSystem {
     package func syncDirectory(_ path: String) throws(StoreError) {
         try run(.syncDirectory, "sync the folder", path) { (state) throws(Refusal) in
             guard let inode = state.disk.inode(path) else { throw Refusal(ENOENT) }
-            try state.sync(inode)
+            try state.sync(inode, .syncDirectory)
         }
     }
 

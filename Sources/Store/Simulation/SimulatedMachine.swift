@@ -43,6 +43,7 @@ struct SimulatedMachine: Sendable {
     var locks: [UInt64: Int32] = [:]
     var random: RandomSource
     var faults: [SimulatedFault] = []
+    var ignored: Set<SimulatedCall> = []
     var capacity = Int.max
     var mutationCount = 0
     var crashMutation: Int?
@@ -101,9 +102,9 @@ struct SimulatedMachine: Sendable {
     }
 
     /// Syncs something, unless the machine is to stop here.
-    mutating func sync(_ inode: UInt64) throws(Refusal) {
+    mutating func sync(_ inode: UInt64, _ call: SimulatedCall) throws(Refusal) {
         try countMutation()
-        disk.sync(inode)
+        if !ignored.contains(call) { disk.sync(inode) }
     }
 
     private mutating func countMutation() throws(Refusal) {
