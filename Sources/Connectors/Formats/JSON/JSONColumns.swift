@@ -68,7 +68,8 @@ final class JSONColumns {
             case .decimal, .interval:
                 slots.deallocate()
                 throw ConnectorError(
-                    .terminal, "cannot read field '\(field.name)': JSON gives no \(field.type.name)")
+                    .terminal, "cannot read field '\(field.name)': JSON gives no \(field.type.name)"
+                )
             }
             texts.append(text)
             (slots + index).initialize(

@@ -1,5 +1,5 @@
-import Config
 import CPrimitives
+import Config
 
 /// Which keys of a JSON object matter, by path: a tree whose leaves are fields.
 ///
