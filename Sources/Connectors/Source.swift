@@ -65,10 +65,16 @@ package struct SplitProgress: Sendable {
     package var done: Int64
     /// nil when there is no end.
     package var total: Int64?
+    /// How much is there now that has not been read; nil when that is not known.
+    package var behind: Int64?
+    /// How often input was gone before it was read (a rotated file that was removed).
+    package var gaps: Int64
 
-    package init(done: Int64, total: Int64?) {
+    package init(done: Int64, total: Int64?, behind: Int64? = nil, gaps: Int64 = 0) {
         self.done = done
         self.total = total
+        self.behind = behind
+        self.gaps = gaps
     }
 }
 

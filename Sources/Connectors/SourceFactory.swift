@@ -1,0 +1,50 @@
+import Config
+import Operators
+import Store
+
+/// Opens the source that a spec describes.
+package enum SourceFactory {
+    /// Opens nothing yet that could fail for a passing reason; that is left to
+    /// ``Source/discover()`` and ``SourceSplit/read(now:)``.
+    ///
+    /// - Parameter spec: With the fields that are read; others may have been left out, as
+    ///   ``FieldSpec/ordinal`` says where the rest stand.
+    /// - Throws: ``ConnectorError``, terminal, for a format, a time zone or a pattern that cannot be.
+    package static func open(_ spec: SourceSpec, fileSystem: any FileSystem = SystemFileSystem())
+        throws(ConnectorError) -> any Source
+    {
+        try open(
+            spec.connector, format: spec.format, fields: spec.fields, metadata: spec.metadata,
+            fileSystem: fileSystem)
+    }
+
+    /// A table's rows as they are read.
+    package static func open(_ spec: TableSpec, fileSystem: any FileSystem = SystemFileSystem())
+        throws(ConnectorError) -> any Source
+    {
+        try open(
+            spec.connector, format: spec.format, fields: spec.fields, metadata: [],
+            fileSystem: fileSystem)
+    }
+
+    private static func open(
+        _ connector: SourceConnector, format: FormatSpec, fields: [FieldSpec],
+        metadata: [MetadataColumn], fileSystem: any FileSystem
+    ) throws(ConnectorError) -> any Source {
+        let rowMetadata = RowMetadata(fields: fields, columns: metadata)
+        switch connector {
+        case .file(let options):
+            let settings = FileSplitSettings(
+                files: InputFiles(fileSystem: fileSystem), isFollowed: options.isFollowed,
+                format: format, fields: fields, metadata: rowMetadata)
+            // Made once in vain, so that a wrong option is found now and not at the first file.
+            _ = try settings.makeParser()
+            return FileSource(options, settings: settings)
+        case .stdin:
+            return StdinSource(
+                parser: try RowParserFactory.make(format, fields: fields), metadata: rowMetadata)
+        case .generate(let options):
+            return try GenerateSource(options, fields: fields, metadata: rowMetadata)
+        }
+    }
+}
