@@ -176,6 +176,15 @@ struct CivilDate: Equatable {
     }
 }
 
+extension CivilDate {
+    /// 1...366
+    var dayOfYear: Int64 {
+        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+        let before: [Int64] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
+        return before[Int(month - 1)] + day + (isLeap && month > 2 ? 1 : 0)
+    }
+}
+
 /// Quotient rounded down, and the remainder, which is never negative. `divisor` is positive.
 @inline(__always)
 func floorDivide(_ value: Int64, _ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
