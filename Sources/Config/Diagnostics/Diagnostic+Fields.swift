@@ -3,46 +3,48 @@ import Operators
 /// What can be wrong with a field by itself.
 extension Diagnostic {
     static func unknownKey(
-        _ key: String, owner: String, known: [String], at place: SourceLocation
+        _ key: String, owner: String, known: [String], later: [String], at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "unknown key '\(key)'", at: place,
             label: "\(owner) takes \(known.joined(separator: ", "))",
-            help: NameSuggestion.nearest(to: key, among: known).map { "did you mean '\($0)'?" })
+            help: NameSuggestion.nearest(to: key, among: known + later).map {
+                "did you mean '\($0)'?"
+            })
     }
 
     /// `what` is how the thing is written, in quotes where it is a word of the language.
     static func notSupported(
-        _ what: String, at place: SourceLocation, help: String? = nil
+        _ what: String, at place: FileLocation, help: String? = nil
     ) -> Diagnostic {
         Diagnostic("\(what) is not supported by this version", at: place, help: help)
     }
 
     static func missingField(
-        _ field: SpecField, owner: String, at place: SourceLocation
+        _ field: SpecField, owner: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "\(owner) has no '\(field.name)'", at: place, help: "add \(field.example)")
     }
 
-    static func emptyField(_ field: SpecField, at place: SourceLocation) -> Diagnostic {
+    static func emptyField(_ field: SpecField, at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "'\(field.name)' has no value", at: place, help: "write \(field.example)")
     }
 
-    static func emptyEntry(_ key: String, at place: SourceLocation) -> Diagnostic {
+    static func emptyEntry(_ key: String, at place: FileLocation) -> Diagnostic {
         Diagnostic("'\(key)' has no value", at: place)
     }
 
     static func wrongKind(
-        _ message: String, found: String, help: String?, at place: SourceLocation
+        _ message: String, found: String, help: String?, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(message, at: place, label: "this is \(found)", help: help)
     }
 
     static func badValue(
         _ written: String, isSubstituted: Bool, of name: String, expecting words: String,
-        at place: SourceLocation
+        at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "'\(name)' takes \(words)", at: place,
@@ -50,7 +52,7 @@ extension Diagnostic {
     }
 
     static func unknownChoice(
-        _ written: String, of name: String, choices: [String], at place: SourceLocation
+        _ written: String, of name: String, choices: [String], at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "unknown \(name) '\(written)'", at: place,
@@ -61,36 +63,36 @@ extension Diagnostic {
     }
 
     static func outOfRange(
-        _ name: String, _ cause: String, at place: SourceLocation
+        _ name: String, _ cause: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic("'\(name)' \(cause)", at: place)
     }
 
-    static func unclosedSubstitution(at place: SourceLocation) -> Diagnostic {
+    static func unclosedSubstitution(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "'${' is never closed", at: place, help: "write ${NAME}, or $${ for the text '${'")
     }
 
-    static func badSubstitution(at place: SourceLocation) -> Diagnostic {
+    static func badSubstitution(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "this is no substitution", at: place,
             help: "write ${NAME}, ${NAME:-default} or ${file:PATH}")
     }
 
-    static func unsetVariable(_ name: String, at place: SourceLocation) -> Diagnostic {
+    static func unsetVariable(_ name: String, at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "environment variable '\(name)' is not set", at: place,
             help: "set it, or write ${\(name):-default}")
     }
 
     static func unreadableSecret(
-        _ path: String, cause: String, at place: SourceLocation
+        _ path: String, cause: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic("cannot read '\(path)': \(cause)", at: place)
     }
 
     static func pathNotAllowed(
-        _ path: String, folder: String, at place: SourceLocation
+        _ path: String, folder: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "'\(path)' is outside the folders that specs may use", at: place,
@@ -98,14 +100,14 @@ extension Diagnostic {
             help: "start with --allow-path \(folder) if it may be used")
     }
 
-    static func substitutionInExpression(at place: SourceLocation) -> Diagnostic {
+    static func substitutionInExpression(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "an expression cannot hold ${…}", at: place,
             help: "write it as a parameter, parameters: {name: ${NAME}}, and read it as $name")
     }
 
     static func badName(
-        _ name: String, what: String, at place: SourceLocation
+        _ name: String, what: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "'\(name)' cannot be the name of a \(what)", at: place,

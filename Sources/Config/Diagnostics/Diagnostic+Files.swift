@@ -1,6 +1,6 @@
 /// What can be wrong with documents, and between files.
 extension Diagnostic {
-    static func noPipeline(at place: SourceLocation) -> Diagnostic {
+    static func noPipeline(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "a document begins with 'pipeline: NAME'", at: place, label: "this one does not")
     }
@@ -10,7 +10,7 @@ extension Diagnostic {
     }
 
     static func duplicatePipeline(
-        _ name: String, at place: SourceLocation?, first: SourceLocation?
+        _ name: String, at place: FileLocation?, first: FileLocation?
     ) -> Diagnostic {
         Diagnostic(
             "two pipelines are called '\(name)'", at: place,
@@ -19,7 +19,7 @@ extension Diagnostic {
     }
 
     static func sharedPath(
-        with other: String, at place: SourceLocation?, other otherPlace: SourceLocation?
+        with other: String, at place: FileLocation?, other otherPlace: FileLocation?
     ) -> Diagnostic {
         Diagnostic(
             "two sinks write to one path", at: place, label: "\(other) writes it too",
@@ -28,7 +28,7 @@ extension Diagnostic {
     }
 
     static func readsFileSink(
-        reader: String, writer: String, at place: SourceLocation?, other: SourceLocation?
+        reader: String, writer: String, at place: FileLocation?, other: FileLocation?
     ) -> Diagnostic {
         Diagnostic(
             "\(reader) reads the file that \(writer) writes", at: place,

@@ -3,7 +3,7 @@ import Operators
 /// What can be wrong between nodes and columns.
 extension Diagnostic {
     static func duplicateNode(
-        _ name: String, what: String, at place: SourceLocation, first: SourceLocation
+        _ name: String, what: String, at place: FileLocation, first: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "'\(name)' is already the name of a \(what)", at: place,
@@ -12,7 +12,7 @@ extension Diagnostic {
     }
 
     static func unknownNode(
-        _ name: String, known: [String], at place: SourceLocation
+        _ name: String, known: [String], at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "unknown node '\(name)'", at: place,
@@ -21,7 +21,7 @@ extension Diagnostic {
     }
 
     static func unknownTable(
-        _ name: String, tables: [String], isOther: String?, at place: SourceLocation
+        _ name: String, tables: [String], isOther: String?, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             isOther.map { "'\(name)' is a \($0), not a table" } ?? "unknown table '\(name)'",
@@ -31,47 +31,46 @@ extension Diagnostic {
             help: NameSuggestion.nearest(to: name, among: tables).map { "did you mean '\($0)'?" })
     }
 
-    static func readsSink(_ name: String, at place: SourceLocation) -> Diagnostic {
+    static func readsSink(_ name: String, at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "'\(name)' is a sink, and nothing can read from it", at: place,
             help: "read from the node that the sink takes")
     }
 
     static func unknownPort(
-        _ port: String, node: String, at place: SourceLocation
+        _ port: String, node: String, ports: [String], at place: FileLocation
     ) -> Diagnostic {
-        let ports = ["late", "unmatched", "invalid"]
-        return Diagnostic(
+        Diagnostic(
             "unknown port '\(port)' of '\(node)'", at: place,
-            label: "ports are \(ports.joined(separator: ", "))",
+            label: "there is \(ports.joined(separator: ", "))",
             help: NameSuggestion.nearest(to: port, among: ports).map {
                 "did you mean '\(node).\($0)'?"
             })
     }
 
     static func noSuchPort(
-        _ port: String, node: String, needs: String, at place: SourceLocation
+        _ port: String, node: String, needs: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "'\(node)' has no port '\(port)'", at: place, label: "only \(needs) has one")
     }
 
-    static func listedTwice(_ name: String, at place: SourceLocation) -> Diagnostic {
+    static func listedTwice(_ name: String, at place: FileLocation) -> Diagnostic {
         Diagnostic("'\(name)' is listed twice", at: place)
     }
 
-    static func emptyList(_ name: String, at place: SourceLocation) -> Diagnostic {
+    static func emptyList(_ name: String, at place: FileLocation) -> Diagnostic {
         Diagnostic("'\(name)' is an empty list", at: place)
     }
 
-    static func cycle(_ path: [String], at place: SourceLocation) -> Diagnostic {
+    static func cycle(_ path: [String], at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "steps feed each other in a circle: \(path.joined(separator: " → "))", at: place,
             label: "'\(path[0])' reads what depends on itself")
     }
 
     static func unreachable(
-        _ name: String, what: String, at place: SourceLocation
+        _ name: String, what: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "nothing reads \(what) '\(name)'", at: place,
@@ -80,7 +79,7 @@ extension Diagnostic {
                 : "name it in the 'from' of a step or sink, or remove it")
     }
 
-    static func noConnector(_ owner: String, at place: SourceLocation, names: [String])
+    static func noConnector(_ owner: String, at place: FileLocation, names: [String])
         -> Diagnostic
     {
         Diagnostic(
@@ -89,7 +88,7 @@ extension Diagnostic {
     }
 
     static func severalConnectors(
-        _ owner: String, at place: SourceLocation, first: SourceLocation
+        _ owner: String, at place: FileLocation, first: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "\(owner) has more than one connector", at: place,
@@ -97,13 +96,13 @@ extension Diagnostic {
     }
 
     static func duplicateColumn(
-        _ name: String, owner: String, at place: SourceLocation
+        _ name: String, owner: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic("\(owner) gives column '\(name)' twice", at: place)
     }
 
     static func reservedColumn(
-        _ name: String, _ cause: String, at place: SourceLocation
+        _ name: String, _ cause: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "no column can be named '\(name)' here", at: place, label: cause,
@@ -111,18 +110,18 @@ extension Diagnostic {
     }
 
     static func unknownColumn(
-        _ name: String, owner: String, columns: [String], at place: SourceLocation,
+        _ name: String, owner: String, columns: [String], at place: FileLocation,
         help: String? = nil
     ) -> Diagnostic {
         Diagnostic(
             "unknown column '\(name)'", at: place,
-            label: columns.isEmpty ? "\(owner) has no columns" : "\(owner) has \(listed(columns))",
+            label: "'\(owner)' has \(columns.isEmpty ? "no columns" : listed(columns))",
             help: help
                 ?? NameSuggestion.nearest(to: name, among: columns).map { "did you mean '\($0)'?" })
     }
 
     static func unknownQualifier(
-        _ name: String, known: [String], at place: SourceLocation
+        _ name: String, known: [String], at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "no input is called '\(name)'", at: place,
@@ -130,14 +129,14 @@ extension Diagnostic {
             help: NameSuggestion.nearest(to: name, among: known).map { "did you mean '\($0)'?" })
     }
 
-    static func intervalColumn(at place: SourceLocation) -> Diagnostic {
+    static func intervalColumn(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "an interval cannot be a column", at: place,
             help: "add it to a timestamp, or take its seconds with extract(epoch from …)")
     }
 
     static func noKeyColumn(
-        _ name: String, table: String, key: [String], at place: SourceLocation
+        _ name: String, table: String, key: [String], at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "'\(name)' is not in the key of '\(table)'", at: place,
@@ -147,21 +146,21 @@ extension Diagnostic {
     }
 
     static func ambiguousColumn(
-        _ name: String, choices: [String], at place: SourceLocation
+        _ name: String, choices: [String], at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "column '\(name)' is ambiguous", at: place,
             help: choices.isEmpty ? nil : "write \(choices.joined(separator: " or "))")
     }
 
-    static func unnamedExpression(_ text: String, at place: SourceLocation) -> Diagnostic {
+    static func unnamedExpression(_ text: String, at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "an expression needs a name", at: place, label: "only columns stand alone",
             help: "write {name: \"\(text)\"}")
     }
 
     static func sharedColumns(
-        _ names: [String], left: String, right: String, select: String, at place: SourceLocation
+        _ names: [String], left: String, right: String, select: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "'\(left)' and '\(right)' both have \(listed(names))", at: place,
@@ -169,7 +168,7 @@ extension Diagnostic {
             help: "say which is meant, and how it is called:\n\(select)")
     }
 
-    static func severalVerbs(_ first: String, _ second: String, at place: SourceLocation)
+    static func severalVerbs(_ first: String, _ second: String, at place: FileLocation)
         -> Diagnostic
     {
         Diagnostic(
@@ -178,7 +177,7 @@ extension Diagnostic {
     }
 
     static func unionDiffers(
-        _ name: String, _ cause: String, at place: SourceLocation
+        _ name: String, _ cause: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "inputs of a union must have equal columns", at: place, label: "'\(name)' \(cause)",
@@ -186,7 +185,7 @@ extension Diagnostic {
     }
 
     static func appendSinkOfChanges(
-        _ name: String, key: [String]?, at place: SourceLocation
+        _ name: String, key: [String]?, at place: FileLocation
     ) -> Diagnostic {
         let upsert =
             key.map { $0.isEmpty ? "'mode: upsert'" : "'mode: upsert' (key \(listed($0)))" }

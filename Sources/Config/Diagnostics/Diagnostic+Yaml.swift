@@ -1,7 +1,7 @@
 /// What can be wrong with a file before it is looked at as a spec.
 extension Diagnostic {
     static func unreadableYaml(
-        _ cause: String, at place: SourceLocation?, help: String? = nil, related: [Related] = []
+        _ cause: String, at place: FileLocation?, help: String? = nil, related: [Related] = []
     ) -> Diagnostic {
         Diagnostic("cannot read YAML: \(cause)", at: place, help: help, related: related)
     }
@@ -13,14 +13,14 @@ extension Diagnostic {
             at: nil, help: "split it into several files")
     }
 
-    static func unsupportedTag(at place: SourceLocation) -> Diagnostic {
+    static func unsupportedTag(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "YAML tags are not supported", at: place, label: "begins with a tag",
             help: "remove it; types come from the field, quotes make text")
     }
 
     static func unknownAnchor(
-        _ name: String, isOpen: Bool, suggestion: String?, at place: SourceLocation
+        _ name: String, isOpen: Bool, suggestion: String?, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             isOpen ? "anchor '\(name)' contains itself" : "unknown anchor '\(name)'", at: place,
@@ -28,44 +28,44 @@ extension Diagnostic {
                 ?? (isOpen ? nil : "write '&\(name)' before the value it stands for, above"))
     }
 
-    static func nestedTooDeeply(at place: SourceLocation) -> Diagnostic {
+    static func nestedTooDeeply(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "values are nested more than \(YamlLimits.depthMax) deep", at: place,
             label: "one too deep")
     }
 
-    static func tooManyNodes(at place: SourceLocation) -> Diagnostic {
+    static func tooManyNodes(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "the file holds more than \(YamlLimits.nodesMax) values, aliases expanded", at: place,
             label: "too many from here on", help: "write fewer aliases, or several files")
     }
 
-    static func keyIsNoText(at place: SourceLocation) -> Diagnostic {
+    static func keyIsNoText(at place: FileLocation) -> Diagnostic {
         Diagnostic("a key must be text", at: place)
     }
 
-    static func mergeIsNoMapping(at place: SourceLocation) -> Diagnostic {
+    static func mergeIsNoMapping(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "'<<' takes a mapping or a list of mappings", at: place,
             help: "write '<<: *anchor', with the anchor on a mapping")
     }
 
     static func duplicateKey(
-        _ key: String, at place: SourceLocation, first: SourceLocation
+        _ key: String, at place: FileLocation, first: FileLocation
     ) -> Diagnostic {
         Diagnostic(
             "duplicate key '\(key)'", at: place, label: "written a second time",
             related: [.init(message: "first written here", location: first)])
     }
 
-    static func cutAtComma(key: String, text: String, at place: SourceLocation) -> Diagnostic {
+    static func cutAtComma(key: String, text: String, at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "YAML cut this text at its comma", at: place,
             label: "braces and brackets end text at ','",
             help: "quote it, \(key): \"\(text)\", or give '\(key)' a line of its own")
     }
 
-    static func cutAtComment(at place: SourceLocation) -> Diagnostic {
+    static func cutAtComment(at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "YAML cut this text at ' #', within an open quote", at: place,
             label: "the rest of the line was read as a comment",

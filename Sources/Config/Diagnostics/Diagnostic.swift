@@ -10,9 +10,9 @@ package struct Diagnostic: Error, Hashable, Sendable {
     /// A second place that belongs to the story: `first written here`.
     package struct Related: Hashable, Sendable {
         package let message: String
-        package let location: SourceLocation
+        package let location: FileLocation
 
-        package init(message: String, location: SourceLocation) {
+        package init(message: String, location: FileLocation) {
             self.message = message
             self.location = location
         }
@@ -22,7 +22,7 @@ package struct Diagnostic: Error, Hashable, Sendable {
     /// One line, lower case, no full stop.
     package var message: String
     /// nil for what is not in a file, such as an override on the command line.
-    package var location: SourceLocation?
+    package var location: FileLocation?
     /// What stands beside the caret.
     package var label: String?
     /// What to do about it. May have several lines, such as text to paste.
@@ -30,7 +30,7 @@ package struct Diagnostic: Error, Hashable, Sendable {
     package var related: [Related]
 
     package init(
-        _ message: String, at location: SourceLocation?, label: String? = nil,
+        _ message: String, at location: FileLocation?, label: String? = nil,
         help: String? = nil, related: [Related] = [], severity: Severity = .error
     ) {
         self.severity = severity

@@ -50,7 +50,7 @@ private func gutter(_ line: Int) -> String {
 }
 
 /// The place, the line and the caret below it.
-private func excerpt(_ location: SourceLocation, label: String?) -> String {
+private func excerpt(_ location: FileLocation, label: String?) -> String {
     let margin = gutter(location.line)
     var shown = ""
     var caretStart = 0
@@ -87,7 +87,8 @@ private func visible(_ scalar: Unicode.Scalar) -> (String, Int) {
 
 private func isControl(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)
-        || (0x202a...0x202e).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+        || scalar.value == 0xfeff || (0x202a...0x202e).contains(scalar.value)
+        || (0x2066...0x2069).contains(scalar.value)
 }
 
 /// Text from a spec within a message, on one line and without control characters.
@@ -104,7 +105,7 @@ private func printable(_ text: String) -> String {
     return result
 }
 
-private func placeMembers(_ location: SourceLocation) -> [(String, String)] {
+private func placeMembers(_ location: FileLocation) -> [(String, String)] {
     [
         ("file", jsonString(location.file)), ("line", String(location.line)),
         ("column", String(location.column)), ("endColumn", String(location.endColumn)),

@@ -12,23 +12,24 @@ package struct SpecField: Sendable {
         /// For the reference.
         package var words: String {
             switch self {
-            case .text: return "text"
-            case .name: return "name"
-            case .node: return "node"
-            case .nodes: return "node or list of nodes"
-            case .column: return "column"
-            case .columns: return "list of columns"
-            case .items: return "list of items, or a map"
-            case .expression: return "expression"
-            case .type: return "type"
-            case .duration: return "duration"
-            case .size: return "size"
-            case .integer: return "integer"
-            case .number: return "number"
+            case .text: return "a text"
+            case .name: return "a name"
+            case .node: return "a node"
+            case .nodes: return "a node or a list of nodes"
+            case .column: return "a column"
+            case .columns: return "a list of columns"
+            case .items: return "a list of items, or a map"
+            case .expression: return "an expression"
+            case .type: return "a type"
+            case .duration: return "a duration"
+            case .size: return "a size"
+            case .integer: return "a whole number"
+            case .number: return "a number"
             case .boolean: return "`true` or `false`"
-            case .constant: return "constant"
-            case .choice(let names): return names.map { "`\($0)`" }.joined(separator: ", ")
-            case .mapping: return "mapping"
+            case .constant: return "a constant"
+            case .choice(let names):
+                return "one of " + names.map { "`\($0)`" }.joined(separator: ", ")
+            case .mapping: return "a mapping"
             case .either(let words): return words
             }
         }

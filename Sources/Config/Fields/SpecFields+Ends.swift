@@ -34,7 +34,7 @@ extension SpecFields {
         "source", at: "sources.NAME",
         connectorFields + readingFields + [
             SpecField(
-                "event_time", .either("mapping, or `arrival`"), default: "arrival",
+                "event_time", .either("a mapping, or `arrival`"), default: "arrival",
                 "What says when a row happened; see *event time*.",
                 example: "event_time: {column: event_time, max_out_of_orderness: 2s}"),
             SpecField(
@@ -106,7 +106,7 @@ extension SpecFields {
                 "boolean", .mapping, "boolean: true half of the time. Written plain.",
                 example: "is_new: boolean"),
             SpecField(
-                "choice", .either("list of texts"), "string: one of these, uniformly.",
+                "choice", .either("a list of texts"), "string: one of these, uniformly.",
                 example: "choice: [view, click, purchase]"),
             SpecField(
                 "key", .mapping, "string: a pool of keys; see *generate key*.",

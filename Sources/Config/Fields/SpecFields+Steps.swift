@@ -46,7 +46,7 @@ extension SpecFields {
                 "table", .node, required: true, "The table that is looked up.",
                 example: "table: campaigns"),
             SpecField(
-                "match", .either("list of columns, or a map of expressions to key columns"),
+                "match", .either("a list of columns, or a map of expressions to key columns"),
                 required: true, "What equals each column of the table's key.",
                 example: "match: {lower(ad): ad_id}"),
             SpecField(

@@ -136,7 +136,7 @@ extension LoadContext {
             }
         }
         if file.has("partition_by") {
-            let scope = ColumnScope(owner: "the input", shape: shape, qualifier: nil)
+            let scope = ColumnScope(owner: "from", shape: shape, qualifier: nil)
             options.partitionColumns = columns(file.names("partition_by") ?? [], in: scope) {
                 type in type == .timestamp ? nil : "must be a timestamp"
             }

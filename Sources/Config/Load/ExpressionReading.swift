@@ -51,7 +51,15 @@ struct ExpressionReader {
 
     /// The text of an expression, unless YAML or `${…}` spoiled it.
     private func readable(_ value: LocatedValue) -> LocatedScalar? {
-        guard let scalar = context.scalar(value, nil) else { return nil }
+        guard case .scalar(let scalar) = value.content else {
+            if !value.isBroken {
+                context.report(
+                    .wrongKind(
+                        "an expression is expected here", found: value.kindName, help: nil,
+                        at: context.location(value)))
+            }
+            return nil
+        }
         guard !value.isNull else {
             context.report(.emptyExpression(at: context.location(scalar)))
             return nil

@@ -36,7 +36,8 @@ struct FieldReader {
                 context.report(
                     .unknownKey(
                         entry.key.text, owner: owner,
-                        known: group.fields.map(\.name) + group.laterNames, at: place))
+                        known: group.fields.map(\.name),
+                        later: group.laterNames, at: place))
             }
         }
     }

@@ -15,7 +15,7 @@ extension LoadContext {
             guard !schema.isOpen, !schema.doubtful.contains(entry.key.text) else { continue }
             report(
                 .unknownColumn(
-                    entry.key.text, owner: "'schema'", columns: names, at: location(entry.key)))
+                    entry.key.text, owner: "schema", columns: names, at: location(entry.key)))
         }
         let columns = schema.fields.compactMap { field -> GenerateOptions.Column? in
             guard let entry = entries.first(where: { $0.key.text == field.name }) else {

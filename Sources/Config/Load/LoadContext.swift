@@ -27,9 +27,9 @@ final class LoadContext {
         if diagnostics.count < LoadContext.diagnosticsMax { diagnostics.append(diagnostic) }
     }
 
-    func location(_ range: Range<Int>) -> SourceLocation { source.location(range) }
+    func location(_ range: Range<Int>) -> FileLocation { source.location(range) }
 
-    func location(_ value: LocatedValue) -> SourceLocation {
+    func location(_ value: LocatedValue) -> FileLocation {
         guard case .scalar(let scalar) = value.content else {
             // A collection is pointed at by its first character; its lines need no carets.
             return source.location(value.range.lowerBound..<value.range.lowerBound + 1)
@@ -37,7 +37,7 @@ final class LoadContext {
         return location(scalar)
     }
 
-    func location(_ scalar: LocatedScalar) -> SourceLocation {
+    func location(_ scalar: LocatedScalar) -> FileLocation {
         switch scalar.style {
         case .literal, .folded:
             return source.location(scalar.range.lowerBound..<scalar.range.lowerBound + 1)

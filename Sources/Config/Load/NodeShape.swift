@@ -36,7 +36,7 @@ struct NodeShape {
 
 /// The columns that an expression may name, and what is doubtful among them.
 struct ColumnScope {
-    /// `'enriched'`.
+    /// Whose columns they are, for messages: the name of a node.
     var owner: String
     var entries: [ExpressionScope.Entry]
     var doubtful: Set<String>

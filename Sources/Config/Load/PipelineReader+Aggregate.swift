@@ -6,11 +6,12 @@ extension PipelineReader {
 
     /// `aggregate:`.
     func readAggregate(
-        _ step: FieldReader, _ input: NodeShape, _ scope: ColumnScope
+        _ linked: LinkedStep, _ input: NodeShape, _ scope: ColumnScope
     ) -> VerbResult {
+        let step = linked.reader
         var result = VerbResult(verb: nil, schema: Schema([]), scope: scope, change: nil)
         result.scope.entries = []
-        result.scope.owner = "the aggregate"
+        result.scope.owner = linked.node.name
         result.scope.isOpen = false
         result.scope.doubtful = []
         guard let reader = step.mapping("aggregate", SpecFields.aggregate) else {

@@ -2,7 +2,10 @@ import Operators
 
 extension PipelineReader {
     /// `join:` to a table.
-    func readJoin(_ step: FieldReader, _ input: NodeShape, _ scope: ColumnScope) -> VerbResult {
+    func readJoin(
+        _ linked: LinkedStep, _ input: NodeShape, _ scope: ColumnScope
+    ) -> VerbResult {
+        let step = linked.reader
         var result = VerbResult(
             verb: nil, schema: input.schema, scope: scope, change: input.change)
         guard let join = step.mapping("join", SpecFields.join) else {
@@ -36,6 +39,7 @@ extension PipelineReader {
         let isKeyKnown = tableShape.change != nil
         let match = readMatch(join, scope, table: table, key: key, isKeyKnown: isKeyKnown)
         addTableColumns(&result, table: table, tableShape, match: match)
+        result.scope.owner = linked.node.name
         let left = scope.entries.first?.qualifier ?? "left"
         result.sides = (left, table, step.keyRange("join"))
         if let kind, let expressions = match.expressions {
@@ -189,7 +193,6 @@ extension PipelineReader {
                 Field(isShared ? "\(table).\(field.name)" : field.name, field.type))
             result.scope.entries.append(.init(qualifier: table, field: field, index: index))
         }
-        result.scope.owner = "the join"
         result.scope.doubtful.formUnion(shape.doubtful)
         result.scope.isOpen = result.scope.isOpen || shape.isOpen
     }

@@ -62,8 +62,10 @@ extension PipelineReader {
     }
 
     /// A node, or the port of one, that rows can be read from; nil when reported.
-    func readReference(_ value: LocatedValue) -> ReadReference? {
-        guard let scalar = context.scalar(value, SpecFields.step["from"]) else {
+    func readReference(
+        _ value: LocatedValue, _ group: FieldGroup = SpecFields.step
+    ) -> ReadReference? {
+        guard let scalar = context.scalar(value, group["from"]) else {
             hasBrokenReferences = true
             return nil
         }
@@ -95,16 +97,20 @@ extension PipelineReader {
             return ReadReference(reference: NodeReference(node: name, port: .main), scalar: scalar)
         }
         let portName = String(parts[1])
+        let isWindowed = node.member("aggregate").flatMap { member($0, "window") } != nil
+        let isJoin = node.member("join") != nil
         guard let port = NodeReference.Port(rawValue: portName), port != .main else {
-            context.report(.unknownPort(portName, node: name, at: place))
+            let ports =
+                (isWindowed ? ["late"] : []) + (isJoin ? ["unmatched"] : []) + ["invalid"]
+            context.report(.unknownPort(portName, node: name, ports: ports, at: place))
             return nil
         }
         switch port {
-        case .late where node.member("aggregate").flatMap({ member($0, "window") }) == nil:
+        case .late where !isWindowed:
             context.report(
                 .noSuchPort("late", node: name, needs: "an aggregate with a window", at: place))
             return nil
-        case .unmatched where node.member("join") == nil:
+        case .unmatched where !isJoin:
             context.report(.noSuchPort("unmatched", node: name, needs: "a join", at: place))
             return nil
         default: break

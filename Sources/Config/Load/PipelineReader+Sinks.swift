@@ -9,9 +9,9 @@ extension PipelineReader {
         }
         if !reader.has("from") { hasBrokenReferences = true }
         let fromValue = reader.value("from")
-        let input = fromValue.flatMap { readReference($0) }
+        let input = fromValue.flatMap { readReference($0, SpecFields.sink) }
         let shape = input.map { self.shape(of: $0.reference) } ?? .unknown
-        let owner = input.map { "'\($0.scalar.text)'" } ?? "the input"
+        let owner = input?.scalar.text ?? node.name
         let scope = ColumnScope(owner: owner, shape: shape, qualifier: input?.reference.node)
         let connector = context.readSinkConnector(reader, shape)
         if case .file = connector { locations.paths[node.name] = pathLocation(reader) }
@@ -86,7 +86,10 @@ extension PipelineReader {
     private func appendMode(
         _ reader: FieldReader, _ shape: NodeShape, _ input: ReadReference?
     ) -> SinkSpec.Mode? {
-        guard case .updating(let key)? = shape.change, let input else { return .append }
+        // A sink that is not supported yet may take what this one would not.
+        guard case .updating(let key)? = shape.change, let input, !reader.hasForeignKeys else {
+            return .append
+        }
         context.report(
             .appendSinkOfChanges(
                 input.scalar.text, key: key, at: context.location(input.scalar)))

@@ -39,7 +39,7 @@ extension PipelineReader {
         var shape = NodeShape(
             schema: Schema(schema.fields.map { Field($0.name, $0.type) }),
             doubtful: schema.doubtful, isOpen: schema.isOpen, change: nil)
-        let scope = ColumnScope(owner: "'\(node.name)'", shape: shape, qualifier: node.name)
+        let scope = ColumnScope(owner: node.name, shape: shape, qualifier: node.name)
         let keyNames = reader.names("key")
         let key = context.columns(keyNames ?? [], in: scope)
         if let keyNames, keyNames.isEmpty {
@@ -80,7 +80,7 @@ extension PipelineReader {
         }
     }
 
-    func pathLocation(_ reader: FieldReader) -> SourceLocation {
+    func pathLocation(_ reader: FieldReader) -> FileLocation {
         if case .mapping(let entries)? = reader.rawValue("file")?.content,
             let path = entries.first(where: { $0.key.text == "path" })
         {
@@ -179,7 +179,7 @@ extension PipelineReader {
         }
         guard let time = FieldReader(value, SpecFields.eventTime, owner: "'event_time'", context)
         else { return nil }
-        let scope = ColumnScope(owner: "'\(owner)'", shape: shape, qualifier: owner)
+        let scope = ColumnScope(owner: owner, shape: shape, qualifier: owner)
         let outOfOrderness = time.duration("max_out_of_orderness") ?? 0
         let idle = time.duration("idle_timeout")
         let future = time.duration("max_future") ?? 0

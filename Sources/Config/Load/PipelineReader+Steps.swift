@@ -61,9 +61,9 @@ extension PipelineReader {
         return own
     }
 
+    /// Whose columns the input's are, for messages.
     private func inputOwner(_ step: LinkedStep, _ qualifier: String?) -> String {
-        if step.inputs.count == 1 { return "'\(step.inputs[0].scalar.text)'" }
-        return qualifier.map { "'\($0)'" } ?? "the input"
+        step.inputs.count == 1 ? step.inputs[0].scalar.text : qualifier ?? step.node.name
     }
 
     /// The columns of the input: of one node, or of several that have the same.
@@ -118,8 +118,8 @@ extension PipelineReader {
                 .severalVerbs(verbs[0].text, verbs[1].text, at: context.location(verbs[1])))
         }
         switch verbs.first?.text {
-        case "join": return readJoin(reader, input, scope)
-        case "aggregate": return readAggregate(reader, input, scope)
+        case "join": return readJoin(step, input, scope)
+        case "aggregate": return readAggregate(step, input, scope)
         default:
             var result = VerbResult(
                 verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change)

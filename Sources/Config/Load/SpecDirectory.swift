@@ -75,7 +75,7 @@ private struct FileUses {
         let pipeline: String
         let node: String
         let path: String
-        let place: SourceLocation?
+        let place: FileLocation?
     }
 
     private var written: [String: Use] = [:]
@@ -140,7 +140,7 @@ private struct FileUses {
             at: sink.place, other: other.place)
     }
 
-    private func readsSink(_ reader: Use, _ writer: Use, at place: SourceLocation?) -> Diagnostic {
+    private func readsSink(_ reader: Use, _ writer: Use, at place: FileLocation?) -> Diagnostic {
         .readsFileSink(
             reader: "'\(reader.pipeline)'", writer: "sink '\(writer.node)' of '\(writer.pipeline)'",
             at: place, other: place == reader.place ? writer.place : reader.place)

@@ -47,7 +47,7 @@ package struct SpecLoader: Sendable {
             result.diagnostics = result.diagnostics.inFileOrder()
             return result
         }
-        var names: [String: SourceLocation] = [:]
+        var names: [String: FileLocation] = [:]
         var usedOverrides: Set<String> = []
         for document in yaml.documents {
             let context = LoadContext(source: source, environment: environment, options: options)
@@ -78,7 +78,7 @@ package struct SpecLoader: Sendable {
     }
 
     private func readDocument(
-        _ document: LocatedValue, _ context: LoadContext, _ names: inout [String: SourceLocation]
+        _ document: LocatedValue, _ context: LoadContext, _ names: inout [String: FileLocation]
     ) -> (spec: PipelineSpec?, name: String?, line: Int) {
         var line = context.location(document).line
         guard case .mapping(let entries) = document.content else {

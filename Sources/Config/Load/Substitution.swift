@@ -39,11 +39,11 @@ extension LoadContext {
         return SpecText(value: result + rest, written: scalar.text, scalar: scalar)
     }
 
-    private func place(_ range: Range<Int>, in scalar: LocatedScalar) -> SourceLocation {
+    private func place(_ range: Range<Int>, in scalar: LocatedScalar) -> FileLocation {
         location(filePositions(of: range, in: scalar, source))
     }
 
-    private func value(of content: String, at place: SourceLocation) -> String? {
+    private func value(of content: String, at place: FileLocation) -> String? {
         if content.hasPrefix("file:") {
             let path = String(content.dropFirst(5))
             switch allowedPaths.readSecret(path) {

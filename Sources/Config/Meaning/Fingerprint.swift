@@ -18,8 +18,9 @@ extension PipelineSpec {
         return all.filter { statefulNodes.contains($0.key) }
     }
 
-    /// Nodes that keep something from one row to another: tables, aggregates, and sinks that are
-    /// written by a key which is not the stream's own. In the order of the spec.
+    /// Nodes that keep something in the checkpoint: sources their positions, tables and aggregates
+    /// their rows, and sinks that are written by a key which is not the stream's own what stands
+    /// under it. In the order of the spec.
     package var statefulNodes: [String] {
         let aggregates = steps.filter {
             if case .aggregate = $0.verb { return true }
@@ -29,7 +30,8 @@ extension PipelineSpec {
             if case .upsert(let key) = sink.mode, let own = sink.inputKey { return key != own }
             return false
         }
-        return tables.map(\.name) + aggregates.map(\.name) + rekeyed.map(\.name)
+        return sources.map(\.name) + tables.map(\.name) + aggregates.map(\.name)
+            + rekeyed.map(\.name)
     }
 
     /// The whole spec as one hash: a spec with the same meaning is no change, however it is
@@ -70,6 +72,8 @@ extension PipelineSpec {
     private func nodeFingerprints() -> (output: [String: String], state: [String: String]) {
         var output: [String: String] = [:]
         var state: [String: String] = [:]
+        // Late, unmatched and invalid rows leave a node before its output.
+        var besides: [String: String] = [:]
         func begin() -> CanonicalEncoder {
             var encoder = CanonicalEncoder()
             encoder.write("node/\(Self.fingerprintVersion)")
@@ -79,28 +83,34 @@ extension PipelineSpec {
             var encoder = begin()
             encoder.write(source, .rows)
             output[source.name] = encoder.digest
-            state[source.name] = encoder.digest
+            besides[source.name] = encoder.digest
+            // A position is one in the bytes, whatever is read out of them.
+            var place = begin()
+            place.write(source.connector, .rows)
+            state[source.name] = place.digest
         }
         for table in tables {
             var encoder = begin()
             encoder.write(table, .rows)
             output[table.name] = encoder.digest
+            besides[table.name] = encoder.digest
             state[table.name] = encoder.digest
         }
         for step in steps {
             var encoder = begin()
             encoder.write(step.inputs) { encoder, input in
-                encoder.write(feed(input, output, state))
+                encoder.write(feed(input, output, besides))
             }
             if case .join(let join) = step.verb { encoder.write(output[join.table] ?? "") }
             encoder.writeState(step)
             state[step.name] = encoder.digest
+            besides[step.name] = encoder.digest
             encoder.writeOutput(step)
             output[step.name] = encoder.digest
         }
         for sink in sinks {
             var encoder = begin()
-            encoder.write(feed(sink.input, output, state))
+            encoder.write(feed(sink.input, output, besides))
             encoder.write(sink, .rows)
             output[sink.name] = encoder.digest
             state[sink.name] = encoder.digest
@@ -108,11 +118,11 @@ extension PipelineSpec {
         return (output, state)
     }
 
-    /// What a reference brings. Late, unmatched and invalid rows leave before a step's output.
+    /// What a reference brings.
     private func feed(
-        _ input: NodeReference, _ output: [String: String], _ state: [String: String]
+        _ input: NodeReference, _ output: [String: String], _ besides: [String: String]
     ) -> String {
-        let node = input.port == .main ? output[input.node] : state[input.node]
+        let node = input.port == .main ? output[input.node] : besides[input.node]
         return "\(node ?? "")/\(input.port.rawValue)"
     }
 }

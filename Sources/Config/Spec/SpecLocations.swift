@@ -3,11 +3,11 @@
 /// No part of a spec's meaning: any two are equal.
 package struct SpecLocations: Hashable, Sendable {
     /// The name of each source, table, step and sink.
-    package var nodes: [String: SourceLocation] = [:]
+    package var nodes: [String: FileLocation] = [:]
     /// The `path` of each node with a file.
-    package var paths: [String: SourceLocation] = [:]
+    package var paths: [String: FileLocation] = [:]
     /// The name after `pipeline:`.
-    package var name: SourceLocation?
+    package var name: FileLocation?
 
     package init() {}
 

@@ -47,7 +47,7 @@ package final class SourceText: Sendable {
 
     /// Where a range of bytes lies, as people count: what a diagnostic points at. A range over
     /// several lines is cut at the end of its first.
-    package func location(_ range: Range<Int>) -> SourceLocation {
+    package func location(_ range: Range<Int>) -> FileLocation {
         let start = min(max(range.lowerBound, 0), bytes.count)
         let lineIndex = lineIndex(of: start)
         let line = lineRange(lineIndex)
@@ -56,7 +56,7 @@ package final class SourceText: Sendable {
         let to = max(from, min(range.upperBound, line.upperBound))
         let column = 1 + scalarCount(line.lowerBound..<from)
         let window = shown(line, around: from)
-        return SourceLocation(
+        return FileLocation(
             file: path, line: lineIndex + 1, column: column,
             endColumn: column + scalarCount(from..<to),
             lineText: String(decoding: bytes[window], as: UTF8.self),
@@ -81,7 +81,7 @@ package final class SourceText: Sendable {
 }
 
 /// A place in a spec file, with the line's text: all that is needed to show it later.
-package struct SourceLocation: Hashable, Sendable {
+package struct FileLocation: Hashable, Sendable {
     package let file: String
     /// 1-based.
     package let line: Int

@@ -63,8 +63,7 @@ func yamlProblem(_ found: YamlProblem, in source: SourceText) -> Diagnostic {
     if found.problem.contains("did not find expected key") {
         return .unreadableYaml(
             "this does not continue the mapping above", at: place,
-            help: "check the indentation and the line before",
-            related: opened.map { [.init(message: "the mapping begins here", location: $0)] } ?? [])
+            help: "check the indentation and the line before")
     }
     if found.problem.contains("expected '-' indicator") {
         return .unreadableYaml(

@@ -1,0 +1,26 @@
+import Config
+import Foundation
+import TestSupport
+import Testing
+
+private let folder = repositoryRoot.appendingPathComponent("pipelines/invalid")
+
+private let names: [String] = {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+}()
+
+@Suite("Invalid specs")
+struct InvalidSpecTests {
+    @Test("are refused in the words that the golden holds", arguments: names)
+    func golden(_ name: String) throws {
+        let url = folder.appendingPathComponent("\(name).yaml")
+        let bytes = [UInt8](try Data(contentsOf: url))
+        // A folder that is there on every machine, so that the help names the same path.
+        let result = loader(workingDirectory: "/usr")
+            .load(bytes: bytes, path: "pipelines/invalid/\(name).yaml")
+        #expect(result.diagnostics.hasErrors)
+        #expect(!result.failed.isEmpty)
+        expectGolden(result.diagnostics.rendered, "invalid/\(name).txt")
+    }
+}
