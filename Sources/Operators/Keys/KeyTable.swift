@@ -64,7 +64,8 @@ package final class KeyTable {
     /// The values of many keys, −1 where a key is not there. The loop to use per batch: nothing in
     /// it is looked up through the class.
     package func find(
-        _ keys: UnsafePointer<StringView>, rows: Range<Int>, into values: UnsafeMutablePointer<Int32>
+        _ keys: UnsafePointer<StringView>, rows: Range<Int>,
+        into values: UnsafeMutablePointer<Int32>
     ) {
         let slots = slots
         let entries = entries

@@ -20,7 +20,8 @@ package struct EvaluatedRows {
             columns.append(result.column)
             guard let errors = result.errors else { continue }
             for row in errors.failedRows where failures[row] == nil {
-                failures[row] = "cannot evaluate '\(evaluator.text)': "
+                failures[row] =
+                    "cannot evaluate '\(evaluator.text)': "
                     + (errors.code(row)?.message ?? "no reason is known")
             }
         }

@@ -101,7 +101,8 @@ package final class RunningAggregate: Operator {
                 let result = evaluator.evaluate(batch, now: now)
                 columns.append(result.column)
                 for row in result.errors?.failedRows ?? [] where failed[row] == nil {
-                    failed[row] = "cannot evaluate '\(evaluator.text)': "
+                    failed[row] =
+                        "cannot evaluate '\(evaluator.text)': "
                         + (result.errors?.code(row)?.message ?? "no reason is known")
                 }
             }

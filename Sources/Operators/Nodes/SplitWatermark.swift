@@ -39,7 +39,8 @@ package struct SplitWatermark: Sendable {
         for row in 0..<count {
             let time = times[row]
             if time < highest {
-                isBehind = isBehind
+                isBehind =
+                    isBehind
                     || time < SplitWatermark.subtract(maxOutOfOrdernessMicros, from: highest)
             } else if time <= bound {
                 highest = time

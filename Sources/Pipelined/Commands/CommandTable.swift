@@ -1,6 +1,6 @@
 /// Every command, in the order in which `help` lists them.
 enum CommandTable {
     static let all: [Command] = [
-        .version, .help, .completion,
+        .run(RunCommand.run), .version, .help, .completion,
     ]
 }

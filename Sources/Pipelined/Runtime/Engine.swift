@@ -47,6 +47,8 @@ struct EngineError: Error, Sendable {
     var node: String?
     /// A person must change something: trying again does not help.
     var isTerminal: Bool
+    /// The disk, or the user's share of it, is full.
+    var isDiskFull = false
 }
 
 /// A pipeline that has been started. All calls are safe from any thread.

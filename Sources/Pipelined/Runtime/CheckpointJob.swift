@@ -1,0 +1,106 @@
+import Connectors
+import Operators
+import Store
+
+/// One epoch on its way to being committed, off the lane: sinks synced, record committed, sinks
+/// committed, in this order.
+final class CheckpointJob: @unchecked Sendable {
+    // SAFETY: filled by the lane, then handed to one thread of the blocking pool, then read by the
+    // lane after that thread has said that it is done.
+
+    private let journal: Journal
+    private let cuts: [(name: String, cut: any SinkCut)]
+    private let changes: [(node: String, changes: StateChanges)]
+    private let droppedNodes: [[UInt8]]
+    private var meta: CheckpointMeta
+
+    init(
+        journal: Journal, cuts: [(name: String, cut: any SinkCut)],
+        changes: [(node: String, changes: StateChanges)], droppedNodes: [[UInt8]],
+        meta: CheckpointMeta
+    ) {
+        self.journal = journal
+        self.cuts = cuts
+        self.changes = changes
+        self.droppedNodes = droppedNodes
+        self.meta = meta
+    }
+
+    /// Commits the epoch. After an error it may or may not be found committed by a restart.
+    func run() throws(EngineError) {
+        for (name, cut) in cuts {
+            do throws(ConnectorError) {
+                try cut.sync()
+            } catch {
+                throw EngineError(error, node: name)
+            }
+        }
+        meta.sinks = cuts.map { CheckpointMeta.Named(name: $0.name, value: $0.cut.token) }
+        var record = JournalRecordBuilder()
+        for node in droppedNodes { record.dropNode(node: node) }
+        for (node, changes) in changes { changes.add(to: &record, node: node) }
+        record.setMeta(meta.encoded())
+        do throws(StoreError) {
+            try journal.commit(&record)
+        } catch {
+            throw EngineError(error)
+        }
+        for (name, cut) in cuts {
+            do throws(ConnectorError) {
+                try cut.commit()
+            } catch {
+                throw EngineError(error, node: name)
+            }
+        }
+    }
+}
+
+extension EngineError {
+    init(_ error: StoreError) {
+        self.init(
+            message: error.message, node: nil, isTerminal: !error.isRetriable,
+            isDiskFull: error.kind == .full)
+    }
+}
+
+/// How a node's state stands in a journal: the parts of a node are nodes of their own there.
+enum StateNode {
+    /// The node's name, and for parts above 0 a zero byte and the part.
+    static func key(_ name: String, part: UInt8) -> [UInt8] {
+        part == 0 ? Array(name.utf8) : Array(name.utf8) + [0, part]
+    }
+
+    static func split(_ key: [UInt8]) -> (name: String, part: UInt8) {
+        if key.count > 2, key[key.count - 2] == 0 {
+            return (String(decoding: key.dropLast(2), as: UTF8.self), key[key.count - 1])
+        }
+        return (String(decoding: key, as: UTF8.self), 0)
+    }
+}
+
+extension StateChanges {
+    /// Adds the changes to a journal's record.
+    func add(to record: inout JournalRecordBuilder, node: String) {
+        var keys: [UInt8: [UInt8]] = [:]
+        bytes.withUnsafeBytes { raw in
+            for item in items {
+                let nodeKey: [UInt8]
+                if let known = keys[item.part] {
+                    nodeKey = known
+                } else {
+                    nodeKey = StateNode.key(node, part: item.part)
+                    keys[item.part] = nodeKey
+                }
+                let key = UnsafeRawBufferPointer(rebasing: raw[item.keyStart..<item.valueStart])
+                switch item.change {
+                case .put:
+                    record.put(
+                        node: nodeKey, key: key, time: item.time,
+                        value: UnsafeRawBufferPointer(rebasing: raw[item.valueStart..<item.end]))
+                case .delete: record.delete(node: nodeKey, key: key, time: item.time)
+                case .deleteBelow: record.deleteBelow(node: nodeKey, time: item.time)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import Config
+import Operators
+
+/// Leaves out of a spec the columns that nothing reads, so that sources do not build them.
+///
+/// Pure. State must not depend on what some later step reads: tables keep all their columns and
+/// aggregates all their calls.
+enum ColumnPruning {
+    static func prune(_ spec: PipelineSpec) -> PipelineSpec {
+        var needs = Needs(spec)
+        var result = spec
+        for index in spec.steps.indices.reversed() {
+            let step = spec.steps[index]
+            result.steps[index] = prune(step, &needs)
+        }
+        for index in spec.sources.indices {
+            result.sources[index] = prune(spec.sources[index], needs)
+        }
+        return result
+    }
+
+    /// What is read of each node, by column name.
+    private struct Needs {
+        private(set) var columns: [String: Set<String>] = [:]
+        /// Nodes whose late or unmatched port is read: all of their input is needed.
+        private(set) var portsRead: Set<String> = []
+
+        init(_ spec: PipelineSpec) {
+            for sink in spec.sinks { add(sink.inputSchema.fields.map(\.name), of: sink.input) }
+            for step in spec.steps {
+                for input in step.inputs where input.port == .late || input.port == .unmatched {
+                    portsRead.insert(input.node)
+                }
+            }
+        }
+
+        mutating func add(_ names: [String], of reference: NodeReference) {
+            switch reference.port {
+            case .main: columns[reference.node, default: []].formUnion(names)
+            case .late, .unmatched: portsRead.insert(reference.node)
+            case .invalid: break
+            }
+        }
+    }
+
+    private static func prune(_ step: StepSpec, _ needs: inout Needs) -> StepSpec {
+        var result = step
+        let wanted = needs.columns[step.name] ?? []
+        result.projection = step.projection.filter { wanted.contains($0.name) }
+        var needed = Set(result.projection.flatMap { $0.expression.columns })
+        if let having = step.having { needed.formUnion(having.columns) }
+
+        // Backwards through `add`: an item is needed if what it fills is.
+        var keptAdditions: [(item: NamedExpression, position: Int)] = []
+        for item in step.additions.reversed() {
+            guard let position = step.addedSchema.index(of: item.name), needed.contains(position)
+            else { continue }
+            needed.remove(position)
+            needed.formUnion(item.expression.columns)
+            keptAdditions.insert((item, position), at: 0)
+        }
+        let keepsInput = needs.portsRead.contains(step.name)
+        let inputNeeded = pruneVerb(
+            step, &result, needed: needed, keepsInput: keepsInput, needs: &needs)
+
+        // Forwards again: where each column of `addedSchema` now stands.
+        var map: [Int: Int] = inputNeeded.verbMap
+        var fields = result.verbSchema.fields
+        result.additions = []
+        for (item, position) in keptAdditions {
+            result.additions.append(
+                NamedExpression(name: item.name, expression: item.expression.remapped(map)))
+            let field = Field(item.name, item.expression.type)
+            if let known = map[position] {
+                fields[known] = field
+            } else {
+                map[position] = fields.count
+                fields.append(field)
+            }
+        }
+        result.addedSchema = Schema(fields)
+        result.having = step.having?.remapped(map)
+        result.projection = result.projection.map {
+            NamedExpression(name: $0.name, expression: $0.expression.remapped(map))
+        }
+        result.output.schema = Schema(
+            result.projection.map { Field($0.name, $0.expression.type) })
+        let names = result.inputSchema.fields.map(\.name)
+        for input in step.inputs { needs.add(names, of: input) }
+        return result
+    }
+
+    private struct VerbColumns {
+        /// Old position in the verb's schema → new one.
+        var verbMap: [Int: Int]
+    }
+
+    /// Prunes filter, input and verb of `result` to what `needed` of the verb's schema asks for.
+    private static func pruneVerb(
+        _ step: StepSpec, _ result: inout StepSpec, needed: Set<Int>, keepsInput: Bool,
+        needs: inout Needs
+    ) -> VerbColumns {
+        var input = Set(step.filter?.columns ?? [])
+        if keepsInput { input.formUnion(step.inputSchema.fields.indices) }
+        switch step.verb {
+        case .none: input.formUnion(needed)
+        case .join(let join):
+            input.formUnion(needed.filter { $0 < step.inputSchema.count })
+            for expression in join.match { input.formUnion(expression.columns) }
+        case .aggregate(let aggregate):
+            for group in aggregate.groups { input.formUnion(group.expression.columns) }
+            for call in aggregate.calls {
+                input.formUnion(call.argument?.columns ?? [])
+                input.formUnion(call.filter?.columns ?? [])
+            }
+        }
+        let kept = input.sorted()
+        let inputMap = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
+        result.inputSchema = Schema(kept.map { step.inputSchema[$0] })
+        result.filter = step.filter?.remapped(inputMap)
+        switch step.verb {
+        case .none:
+            result.verbSchema = result.inputSchema
+            return VerbColumns(verbMap: inputMap)
+        case .join(var join):
+            let leftCount = step.inputSchema.count
+            let right = join.tableColumns.indices.filter { needed.contains(leftCount + $0) }
+            var verbMap = inputMap
+            for (place, old) in right.enumerated() {
+                verbMap[leftCount + old] = kept.count + place
+            }
+            result.verbSchema = Schema(
+                result.inputSchema.fields + right.map { step.verbSchema[leftCount + $0] })
+            join.match = join.match.map { $0.remapped(inputMap) }
+            join.tableColumns = right.map { join.tableColumns[$0] }
+            result.verb = .join(join)
+            return VerbColumns(verbMap: verbMap)
+        case .aggregate(var aggregate):
+            aggregate.groups = aggregate.groups.map {
+                NamedExpression(name: $0.name, expression: $0.expression.remapped(inputMap))
+            }
+            aggregate.calls = aggregate.calls.map { call in
+                AggregateCall(
+                    function: call.function, argument: call.argument?.remapped(inputMap),
+                    isDistinct: call.isDistinct, filter: call.filter?.remapped(inputMap),
+                    type: call.type)
+            }
+            result.verb = .aggregate(aggregate)
+            let count = step.verbSchema.count
+            return VerbColumns(
+                verbMap: Dictionary(uniqueKeysWithValues: (0..<count).map { ($0, $0) }))
+        }
+    }
+
+    private static func prune(_ source: SourceSpec, _ needs: Needs) -> SourceSpec {
+        var needed = Set<Int>()
+        for name in needs.columns[source.name] ?? [] {
+            if let index = source.output.schema.index(of: name) { needed.insert(index) }
+        }
+        if case .expression(let expression) = source.eventTime.value {
+            needed.formUnion(expression.columns)
+        }
+        for (index, field) in source.fields.enumerated() where field.isRequired {
+            needed.insert(index)
+        }
+        let kept = needed.sorted()
+        let map = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
+        var result = source
+        let fieldCount = source.fields.count
+        result.fields = kept.filter { $0 < fieldCount }.map { source.fields[$0] }
+        result.metadata = kept.filter { $0 >= fieldCount }.map { source.metadata[$0 - fieldCount] }
+        result.output.schema = Schema(kept.map { source.output.schema[$0] })
+        if case .expression(let expression) = source.eventTime.value {
+            result.eventTime.value = .expression(expression.remapped(map))
+        }
+        if case .generate(var options) = source.connector {
+            options.columns = kept.filter { $0 < fieldCount }.map { options.columns[$0] }
+            result.connector = .generate(options)
+        }
+        return result
+    }
+}

@@ -1,0 +1,236 @@
+import Config
+import Connectors
+import Glibc
+import Operators
+import Store
+import Synchronization
+
+struct EngineOptions: Sendable {
+    /// Threads that run lanes.
+    var workers: Int = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    /// Threads that sync and commit.
+    var blockingThreads = 4
+    /// What becomes of an output file that is there before a pipeline's first checkpoint.
+    var existingOutput = ExistingOutput.refuse
+    /// The sources end after so many rows in all; nil for their own end.
+    var rowLimit: Int64?
+    /// What listens from the first row on.
+    var taps: [Tap] = []
+
+    struct Tap: Sendable {
+        let node: NodeReference
+        let receive: @Sendable (String) -> Bool
+    }
+}
+
+/// What the pipelines of an engine share.
+final class EngineServices: Sendable {
+    let workers: WorkerPool
+    let blocking: BlockingPool
+    let fileEvents: FileEvents?
+    let state: StateDirectory
+
+    init(
+        workers: WorkerPool, blocking: BlockingPool, fileEvents: FileEvents?,
+        state: StateDirectory
+    ) {
+        self.workers = workers
+        self.blocking = blocking
+        self.fileEvents = fileEvents
+        self.state = state
+    }
+
+    /// A disk that is full gets the room back that is kept for this, so that a restart can commit.
+    func noteFailure(_ error: EngineError) {
+        if error.isDiskFull { _ = try? state.releaseReserve() }
+    }
+}
+
+/// Runs pipelines in this process.
+final class EmbeddedEngine: Engine {
+    private let options: EngineOptions
+    private let services: EngineServices
+
+    /// - Parameter state: Open and locked; it stays the caller's to close, after ``close()``.
+    init(options: EngineOptions, state: StateDirectory, fileEvents: FileEvents?) {
+        self.options = options
+        services = EngineServices(
+            workers: WorkerPool(threads: options.workers),
+            blocking: BlockingPool(threads: options.blockingThreads), fileEvents: fileEvents,
+            state: state)
+    }
+
+    func close() {
+        services.workers.close()
+        services.blocking.close()
+    }
+
+    // MARK: Starting
+
+    func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline {
+        let name = launch.spec.name
+        let journal = try storing { () throws(StoreError) in
+            try services.state.openJournal(name, identity: Array(name.utf8))
+        }
+        do throws(EngineError) {
+            let pipeline = try build(launch, journal)
+            for tap in options.taps { try pipeline.tap(tap.node, receive: tap.receive) }
+            pipeline.begin()
+            return pipeline
+        } catch {
+            journal.close()
+            throw error
+        }
+    }
+
+    private func storing<T>(_ body: () throws(StoreError) -> T) throws(EngineError) -> T {
+        do throws(StoreError) {
+            return try body()
+        } catch {
+            throw EngineError(error)
+        }
+    }
+
+    private func build(
+        _ launch: PipelineLaunch, _ journal: Journal
+    ) throws(EngineError) -> EmbeddedPipeline {
+        let recovered = journal.takeRecovered()
+        var meta: CheckpointMeta?
+        if let recovered {
+            do throws(StateError) {
+                meta = try CheckpointMeta(decoding: recovered.meta)
+            } catch {
+                throw EngineError(message: error.message, node: nil, isTerminal: true)
+            }
+        }
+        let graph = try GraphBuilder.build(
+            launch.spec, connectors: opening(launch.spec))
+        do throws(EngineError) {
+            try recoverSinks(of: graph, meta)
+            let now = WallClock.micros()
+            graph.context.now = now
+            graph.context.rowsLeft = options.rowLimit
+            var dropped: [[UInt8]] = []
+            switch launch.state {
+            case .anew: dropped = recovered?.nodes ?? []
+            case .keep:
+                if let recovered, let meta {
+                    dropped = try restore(graph, recovered, meta, now: now)
+                }
+            }
+            try loadTables(of: graph, now: now)
+            return EmbeddedPipeline(
+                launch, graph: graph, journal: journal, epoch: meta?.epoch ?? 0,
+                droppedNodes: dropped, services: services)
+        } catch {
+            for node in graph.sinks { node.sink.close() }
+            throw error
+        }
+    }
+
+    private func opening(_ spec: PipelineSpec) -> GraphBuilder.ConnectorOpening {
+        let existing = options.existingOutput
+        let fileSystem = services.state.fileSystem
+        let folder = "\(services.state.path)/dead-letters"
+        return GraphBuilder.ConnectorOpening(
+            openSource: { (source) throws(ConnectorError) in
+                try SourceFactory.open(source)
+            },
+            openTable: { (table) throws(ConnectorError) in
+                try SourceFactory.open(table)
+            },
+            openSink: { (sink) throws(ConnectorError) in
+                try SinkFactory.open(
+                    sink, existing: existing, fileSystem: fileSystem)
+            },
+            openDeadLetters: { () throws(ConnectorError) in
+                _ = mkdir(folder, 0o700)
+                return try SinkFactory.open(
+                    SinkSpec(
+                        name: "dead-letters",
+                        input: NodeReference(node: spec.name, port: .invalid),
+                        inputSchema: InvalidPort.schema,
+                        connector: .file(
+                            FileSinkOptions(path: "\(folder)/\(spec.name).ndjson")),
+                        format: .json(JSONOptions()), mode: .append, deleteWhen: nil),
+                    existing: .append, fileSystem: fileSystem)
+            })
+    }
+
+    /// Makes every sink equal to its token, whatever becomes of the state.
+    private func recoverSinks(
+        of graph: Graph, _ meta: CheckpointMeta?
+    ) throws(EngineError) {
+        for node in graph.sinks {
+            let token = meta?.sinks.first { $0.name == node.name }?.value
+            do throws(ConnectorError) {
+                try node.sink.recover(token: token)
+            } catch {
+                throw EngineError(error, node: node.name)
+            }
+        }
+    }
+
+    /// Gives the graph back what the checkpoint has for its nodes.
+    ///
+    /// - Returns: The nodes of the checkpoint that the graph does not have.
+    private func restore(
+        _ graph: Graph, _ recovered: RecoveredState, _ meta: CheckpointMeta, now: Int64
+    ) throws(EngineError) -> [[UInt8]] {
+        var dropped: [[UInt8]] = []
+        for key in recovered.nodes {
+            let (name, part) = StateNode.split(key)
+            let operation = graph.stateful.first { $0.name == name }?.node.operation
+            let table = graph.tables.first { $0.spec.name == name }
+            guard operation != nil || table != nil else {
+                dropped.append(key)
+                continue
+            }
+            do throws(StateError) {
+                try recovered.forEachEntry(node: key) {
+                    (time, entryKey, value) throws(StateError) in
+                    let entry = StateEntry(
+                        part: part, time: time, key: entryKey.bindMemory(to: UInt8.self),
+                        value: value.bindMemory(to: UInt8.self))
+                    table?.restore(entry)
+                    try operation?.restore(entry)
+                }
+            } catch {
+                throw EngineError(message: error.message, node: name, isTerminal: true)
+            }
+        }
+        for saved in meta.tables {
+            graph.tables.first { $0.spec.name == saved.name }?.restore(signature: saved.value)
+        }
+        graph.restoreFigures(meta)
+        for source in graph.sources {
+            guard let saved = meta.sources.first(where: { $0.name == source.spec.name }) else {
+                continue
+            }
+            do throws(ConnectorError) {
+                try source.restore(saved.splits, now: now)
+            } catch {
+                throw EngineError(error, node: source.spec.name)
+            }
+        }
+        return dropped
+    }
+
+    private func loadTables(of graph: Graph, now: Int64) throws(EngineError) {
+        for table in graph.tables {
+            do throws(ConnectorError) {
+                try table.load(now: now)
+            } catch {
+                throw EngineError(error, node: table.spec.name)
+            }
+        }
+    }
+
+    // MARK: Removing
+
+    func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {
+        try storing { () throws(StoreError) in
+            try services.state.removeJournal(pipeline)
+        }
+    }
+}

@@ -1,0 +1,361 @@
+import Config
+import Connectors
+import Operators
+import Store
+import Synchronization
+
+/// A pipeline on the embedded engine: one lane, run in slices by a worker pool.
+final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
+    // SAFETY: `graph` and the properties marked "lane" are touched by `runSlice` only, which the pool
+    // runs on one thread at a time; everything else is immutable, atomic or under a mutex.
+
+    let spec: PipelineSpec
+    private let launch: PipelineLaunch
+    private let services: EngineServices
+    private let graph: Graph
+    private let journal: Journal
+    private let ticket = Mutex<WorkerPool.Ticket?>(nil)
+    private let subscriptions = Mutex<[FileEvents.Token]>([])
+
+    private let isStopRequested = Atomic(false)
+    private let skipsLastCheckpoint = Atomic(false)
+    private let hasNews = Atomic(true)
+    private let stopped = Mutex(false)
+    private let stoppedSignal = Semaphore()
+    private let exitCalled = Atomic(false)
+
+    private struct JobResult: Sendable {
+        var error: EngineError?
+        var micros: Int64
+    }
+    private let jobResult = Mutex<JobResult?>(nil)
+
+    private struct TapRequest {
+        let node: NodeReference
+        let receive: @Sendable (String) -> Bool
+    }
+    private let tapRequests = Mutex<[TapRequest]>([])
+
+    // Lane.
+    private var epoch: UInt64
+    private var droppedNodes: [[UInt8]]
+    private var jobIsRunning = false
+    private var jobIsLast = false
+    private var isFinishing = false
+    private var nextCheckpointAt: Int64
+    private var nextDiscoveryAt: Int64 = 0
+    private var publisher: StatusPublisher
+
+    /// Slices end after this long, so that pipelines share the workers.
+    private static let sliceMicros: Int64 = 20_000
+    /// Followed sources are looked at this often even if nothing tells of a change.
+    private static let discoveryMicros: Int64 = 10_000_000
+
+    init(
+        _ launch: PipelineLaunch, graph: Graph, journal: Journal, epoch: UInt64,
+        droppedNodes: [[UInt8]], services: EngineServices
+    ) {
+        self.launch = launch
+        self.spec = launch.spec
+        self.services = services
+        self.graph = graph
+        self.journal = journal
+        self.epoch = epoch
+        self.droppedNodes = droppedNodes
+        // Starts are spread over the interval, so that many pipelines do not sync at once.
+        let interval = launch.spec.settings.checkpointIntervalMicros
+        let spread = Int64(launch.spec.name.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xffff })
+        nextCheckpointAt = MonotonicClock.micros() + interval / 2 + interval / 2 * spread / 65_536
+        publisher = StatusPublisher(graph: graph)
+        publisher.publish(epoch: epoch, phase: .running)
+    }
+
+    /// Hands the pipeline to the workers.
+    func begin() {
+        let ticket = services.workers.add(self)
+        self.ticket.withLock { $0 = ticket }
+        guard let events = services.fileEvents else { return }
+        let paths = Set(graph.sources.flatMap(\.source.watchedPaths))
+        let tokens = paths.map { path in
+            events.subscribe(path: path) { [weak self] in self?.wake() }
+        }
+        subscriptions.withLock { $0 = tokens }
+    }
+
+    private func wake() {
+        hasNews.store(true, ordering: .releasing)
+        if let ticket = ticket.withLock({ $0 }) { services.workers.wake(ticket) }
+    }
+
+    // MARK: From other threads
+
+    var status: PipelineStatus { publisher.current() }
+
+    func stop(timeoutMicros: Int64) {
+        isStopRequested.store(true, ordering: .releasing)
+        wake()
+        if !stopped.withLock({ $0 }) { stoppedSignal.wait(atMostMicros: timeoutMicros) }
+        if stopped.withLock({ $0 }) { return }
+        skipsLastCheckpoint.store(true, ordering: .releasing)
+        wake()
+        stoppedSignal.wait(atMostMicros: 5_000_000)
+    }
+
+    func tap(
+        _ node: NodeReference, receive: @escaping @Sendable (String) -> Bool
+    ) throws(EngineError) {
+        guard graph.ports[node] != nil else {
+            throw EngineError(
+                message: "cannot tap '\(node.node)': pipeline '\(spec.name)' has no such node or "
+                    + "port", node: node.node, isTerminal: true)
+        }
+        tapRequests.withLock { $0.append(TapRequest(node: node, receive: receive)) }
+        wake()
+    }
+
+    // MARK: The lane
+
+    func runSlice() -> SliceOutcome {
+        if stopped.withLock({ $0 }) { return .done }
+        let start = MonotonicClock.micros()
+        if hasNews.exchange(false, ordering: .acquiring) {
+            nextDiscoveryAt = 0
+            attachTaps()
+        }
+        takeJobResult(now: start)
+        if jobIsLast && !jobIsRunning { return finish() }
+        if let failure = graph.context.failure { return fail(failure) }
+        if isStopRequested.load(ordering: .acquiring) { return stopSlice() }
+        if isFinishing { return checkpointAndWait(isLast: true) }
+        do throws(ConnectorError) {
+            try lookAround(monotonic: start)
+            return try readRows(from: start)
+        } catch {
+            return fail(EngineError(error, node: nil))
+        }
+    }
+
+    /// New files, changed tables.
+    private func lookAround(monotonic: Int64) throws(ConnectorError) {
+        let wallClock = WallClock.micros()
+        if graph.context.now == 0 { graph.context.now = wallClock }
+        for table in graph.tables {
+            if let at = table.refreshesAt, at <= wallClock {
+                try table.refresh(now: wallClock)
+            }
+        }
+        guard monotonic >= nextDiscoveryAt else { return }
+        nextDiscoveryAt = monotonic + EmbeddedPipeline.discoveryMicros
+        for source in graph.sources where !source.hasEnded {
+            try source.discover(now: wallClock)
+            source.wake()
+        }
+    }
+
+    private func readRows(from start: Int64) throws(ConnectorError) -> SliceOutcome {
+        var wallClock = WallClock.micros()
+        while true {
+            guard let (source, split) = furthestBehind(now: wallClock) else {
+                for source in graph.sources { source.sendWatermark(wallClock: wallClock) }
+                return outOfRows(wallClock: wallClock)
+            }
+            _ = try source.read(split, wallClock: wallClock)
+            source.sendWatermark(wallClock: wallClock)
+            if let failure = graph.context.failure { return fail(failure) }
+            let now = MonotonicClock.micros()
+            if now >= nextCheckpointAt && !jobIsRunning { startCheckpoint(isLast: false) }
+            if now - start >= EmbeddedPipeline.sliceMicros {
+                publisher.publish(epoch: epoch, phase: .running)
+                return .again
+            }
+            wallClock = WallClock.micros()
+        }
+    }
+
+    /// The source and split to read next: the one furthest behind in event time (rule 14 and DESIGN
+    /// §4), so that history merges.
+    private func furthestBehind(now: Int64) -> (SourceNode, SourceNode.Split)? {
+        var best: (SourceNode, SourceNode.Split)?
+        for source in graph.sources {
+            guard let split = source.nextSplit(now: now) else { continue }
+            if let known = best, known.1.watermark.highest <= split.watermark.highest { continue }
+            best = (source, split)
+        }
+        return best
+    }
+
+    private func outOfRows(wallClock: Int64) -> SliceOutcome {
+        if let failure = graph.context.failure { return fail(failure) }
+        if graph.hasEnded {
+            isFinishing = true
+            return checkpointAndWait(isLast: true)
+        }
+        let monotonic = MonotonicClock.micros()
+        if monotonic >= nextCheckpointAt && !jobIsRunning { startCheckpoint(isLast: false) }
+        publisher.publish(epoch: epoch, phase: .running)
+        var wakesAt: Int64?
+        func consider(_ time: Int64) { wakesAt = min(wakesAt ?? time, time) }
+        if graph.hasChanged && !jobIsRunning { consider(nextCheckpointAt) }
+        if graph.sources.contains(where: { !$0.source.isBounded }) { consider(nextDiscoveryAt) }
+        let toMonotonic = monotonic - wallClock
+        for source in graph.sources {
+            if let at = source.wakesAt { consider(at + toMonotonic) }
+        }
+        for table in graph.tables {
+            if let at = table.refreshesAt { consider(at + toMonotonic) }
+        }
+        return .sleep(until: wakesAt)
+    }
+
+    // MARK: Checkpoints
+
+    /// Ends the epoch: everything up to here belongs to it. Only the cut happens here; syncing and
+    /// committing are a job of the blocking pool.
+    private func startCheckpoint(isLast: Bool) {
+        let now = MonotonicClock.micros()
+        let interval = spec.settings.checkpointIntervalMicros
+        nextCheckpointAt = now + interval
+        guard isLast || graph.hasChanged || !droppedNodes.isEmpty else { return }
+        if let limit = spec.settings.memoryBytesMax, graph.stateSize.bytes > limit {
+            graph.context.fail(
+                EngineError(
+                    message: "cannot go on: the state has \(graph.stateSize.bytes) bytes and "
+                        + "settings.memory_max allows \(limit); raise it, or bound the state",
+                    node: nil, isTerminal: true))
+            return
+        }
+        epoch += 1
+        var cuts: [(name: String, cut: any SinkCut)] = []
+        for node in graph.sinks {
+            do throws(ConnectorError) {
+                cuts.append((node.name, try node.sink.cut(epoch: epoch)))
+            } catch {
+                return graph.context.fail(EngineError(error, node: node.name))
+            }
+        }
+        let wallClock = WallClock.micros()
+        let job = CheckpointJob(
+            journal: journal, cuts: cuts, changes: graph.captureState(),
+            droppedNodes: droppedNodes,
+            meta: graph.checkpointMeta(
+                epoch: epoch, generation: launch.generation, at: wallClock))
+        droppedNodes = []
+        graph.clearChanged()
+        graph.context.now = wallClock
+        jobIsRunning = true
+        jobIsLast = isLast
+        services.blocking.submit { [self] in
+            let begin = MonotonicClock.micros()
+            var result = JobResult(error: nil, micros: 0)
+            do throws(EngineError) {
+                try job.run()
+            } catch {
+                result.error = error
+            }
+            result.micros = MonotonicClock.micros() - begin
+            jobResult.withLock { $0 = result }
+            if let ticket = ticket.withLock({ $0 }) { services.workers.wake(ticket) }
+        }
+    }
+
+    private func takeJobResult(now: Int64) {
+        guard jobIsRunning,
+            let result = jobResult.withLock({ result -> JobResult? in
+                defer { result = nil }
+                return result
+            })
+        else { return }
+        jobIsRunning = false
+        if let error = result.error {
+            jobIsLast = false
+            graph.context.fail(error)
+            return
+        }
+        publisher.noteCheckpoint(epoch: epoch, micros: result.micros)
+        // A checkpoint that takes more than half of the interval stretches it.
+        nextCheckpointAt = max(nextCheckpointAt, now + result.micros)
+    }
+
+    private func checkpointAndWait(isLast: Bool) -> SliceOutcome {
+        if !jobIsRunning { startCheckpoint(isLast: isLast) }
+        if let failure = graph.context.failure { return fail(failure) }
+        return jobIsRunning ? .sleep(until: nil) : finish()
+    }
+
+    // MARK: Ends
+
+    private func stopSlice() -> SliceOutcome {
+        if skipsLastCheckpoint.load(ordering: .acquiring) && !jobIsRunning { return finish() }
+        if !graph.hasChanged && !jobIsRunning && droppedNodes.isEmpty { return finish() }
+        return checkpointAndWait(isLast: true)
+    }
+
+    /// The last checkpoint is committed, or there was nothing to commit.
+    private func finish() -> SliceOutcome {
+        let phase: PipelineStatus.Phase = graph.hasEnded ? .finished : .stopped
+        close(phase: phase)
+        if phase == .finished && !isStopRequested.load(ordering: .acquiring) {
+            callExit(.finished)
+        }
+        return .done
+    }
+
+    private func fail(_ error: EngineError) -> SliceOutcome {
+        // A job may still use journal and sinks; it is waited for.
+        if jobIsRunning { return .sleep(until: nil) }
+        if !error.isTerminal { services.noteFailure(error) }
+        close(phase: .failed)
+        if !isStopRequested.load(ordering: .acquiring) { callExit(.failed(error)) }
+        return .done
+    }
+
+    private func callExit(_ exit: PipelineExit) {
+        guard !exitCalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let onExit = launch.onExit
+        services.blocking.submit { onExit(exit) }
+    }
+
+    private func close(phase: PipelineStatus.Phase) {
+        if let events = services.fileEvents {
+            for token in subscriptions.withLock({ $0 }) { events.cancel(token) }
+        }
+        for node in graph.sinks { node.sink.close() }
+        journal.close()
+        publisher.publish(epoch: epoch, phase: phase)
+        stopped.withLock { $0 = true }
+        stoppedSignal.signal()
+    }
+
+    // MARK: Taps
+
+    private func attachTaps() {
+        let requests = tapRequests.withLock { requests in
+            defer { requests = [] }
+            return requests
+        }
+        for request in requests {
+            guard let port = graph.ports[request.node] else { continue }
+            port.taps.append(Tap(port: port, receive: request.receive))
+        }
+    }
+}
+
+/// Sees the rows of a port until its receiver has had enough.
+private final class Tap: BatchReceiver {
+    private unowned let port: OutputPort
+    private let send: @Sendable (String) -> Bool
+
+    init(port: OutputPort, receive: @escaping @Sendable (String) -> Bool) {
+        self.port = port
+        self.send = receive
+    }
+
+    func receive(_ batch: Batch, input: Int) {
+        for text in RowText.json(batch, schema: port.schema) where !send(text) {
+            port.taps.removeAll { $0 === self }
+            return
+        }
+    }
+
+    func receive(watermark: Int64, isIdle: Bool, input: Int) {}
+}

@@ -1,0 +1,117 @@
+import Config
+import Operators
+
+/// A pipeline's operators, wired. One lane owns it.
+final class Graph {
+    let spec: PipelineSpec
+    let context: LaneContext
+    var sources: [SourceNode] = []
+    var tables: [TableNode] = []
+    /// Every stage of every step, in topological order.
+    var nodes: [GraphNode] = []
+    /// The stage of each step that keeps state, by the step's name.
+    var stateful: [(name: String, node: GraphNode)] = []
+    /// All sinks of the spec, then the dead letters.
+    var sinks: [SinkNode] = []
+    /// By step.
+    var counters: [NodeCounters] = []
+    var ports: [NodeReference: OutputPort] = [:]
+
+    init(spec: PipelineSpec, context: LaneContext) {
+        self.spec = spec
+        self.context = context
+    }
+
+    var hasEnded: Bool { sources.allSatisfy(\.hasEnded) }
+
+    /// Whether anything is there that the last checkpoint does not have.
+    var hasChanged: Bool {
+        sources.contains(where: \.hasChanged) || sinks.contains(where: \.hasChanged)
+            || tables.contains(where: \.hasChanged)
+    }
+
+    func clearChanged() {
+        for source in sources { source.hasChanged = false }
+        for sink in sinks { sink.hasChanged = false }
+    }
+
+    /// What has changed in the state since the last call, by the node's name.
+    func captureState() -> [(node: String, changes: StateChanges)] {
+        var result: [(node: String, changes: StateChanges)] = []
+        for table in tables {
+            let changes = table.takeChanges()
+            if !changes.isEmpty { result.append((table.spec.name, changes)) }
+        }
+        for (name, node) in stateful {
+            var changes = StateChanges()
+            node.operation.capture(into: &changes)
+            if !changes.isEmpty { result.append((name, changes)) }
+        }
+        return result
+    }
+
+    var stateSize: StateSize {
+        var size = StateSize()
+        for (_, node) in stateful {
+            let part = node.operation.stateSize
+            size.entries += part.entries
+            size.bytes += part.bytes
+        }
+        for table in tables {
+            size.entries += table.state.count
+            size.bytes += table.state.memoryBytes
+        }
+        return size
+    }
+
+    func checkpointMeta(epoch: UInt64, generation: Int, at: Int64) -> CheckpointMeta {
+        var meta = CheckpointMeta()
+        meta.epoch = epoch
+        meta.generation = Int64(generation)
+        meta.at = at
+        meta.isFinished = hasEnded
+        meta.deadLetters = context.deadLetters?.count ?? 0
+        meta.sources = sources.map { $0.checkpoint() }
+        meta.nodes = counters.map { counter in
+            let verb = nodes.first { $0.counters === counter && $0.isVerb }
+            return CheckpointMeta.Named(
+                name: counter.name,
+                value: CheckpointMeta.Figures(
+                    rowsIn: counter.rowsIn, rowsOut: counter.rowsOut, late: counter.late,
+                    unmatched: counter.unmatched, invalid: counter.invalid,
+                    watermark: verb?.watermark ?? .min))
+        }
+        meta.tables = tables.map {
+            CheckpointMeta.Named(name: $0.spec.name, value: $0.signature)
+        }
+        return meta
+    }
+
+    func restoreFigures(_ meta: CheckpointMeta) {
+        for saved in meta.nodes {
+            for counter in counters where counter.name == saved.name {
+                counter.rowsIn = saved.value.rowsIn
+                counter.rowsOut = saved.value.rowsOut
+                counter.late = saved.value.late
+                counter.unmatched = saved.value.unmatched
+                counter.invalid = saved.value.invalid
+            }
+            // Stages behind the verb have only seen what it does not hold back.
+            var watermark = saved.value.watermark
+            for node in nodes where node.counters.name == saved.name {
+                node.restore(watermark: watermark)
+                let (held, overflow) = watermark.subtractingReportingOverflow(
+                    node.operation.holdMicros)
+                if watermark != .max { watermark = overflow ? .min : held }
+            }
+        }
+        for saved in meta.sources {
+            for source in sources where source.spec.name == saved.name {
+                source.counters.rowsOut = saved.rows
+                source.counters.rowsIn = saved.rows
+                source.counters.invalid = saved.invalid
+            }
+        }
+        context.deadLetters?.restore(count: meta.deadLetters)
+    }
+}

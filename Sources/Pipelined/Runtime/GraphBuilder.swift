@@ -1,0 +1,245 @@
+import Config
+import Connectors
+import Operators
+
+/// Makes a graph of a spec: the only place where specs meet operators and connectors.
+struct GraphBuilder {
+    private let spec: PipelineSpec
+    private let context: LaneContext
+    private let graph: Graph
+    private let connectors: ConnectorOpening
+
+    /// How sources and sinks are opened.
+    struct ConnectorOpening {
+        var openSource: (SourceSpec) throws(ConnectorError) -> any Source
+        var openTable: (TableSpec) throws(ConnectorError) -> any Source
+        var openSink: (SinkSpec) throws(ConnectorError) -> any Sink
+        /// The sink of the dead letters; made only if rows may go there.
+        var openDeadLetters: () throws(ConnectorError) -> any Sink
+    }
+
+    /// - Parameter spec: As Config gave it; unread columns are left out here.
+    static func build(
+        _ spec: PipelineSpec, connectors: ConnectorOpening
+    ) throws(EngineError) -> Graph {
+        let pruned = ColumnPruning.prune(spec)
+        let context = LaneContext(onError: spec.settings.onError)
+        let builder = GraphBuilder(
+            spec: pruned, context: context, graph: Graph(spec: spec, context: context),
+            connectors: connectors)
+        try builder.build()
+        return builder.graph
+    }
+
+    private func build() throws(EngineError) {
+        for source in spec.sources { try add(source) }
+        for table in spec.tables { add(table) }
+        for step in spec.steps { try add(step) }
+        for sink in spec.sinks { try add(sink) }
+        if spec.settings.onError == .deadLetter {
+            let sink = try opening("dead letters", connectors.openDeadLetters)
+            let node = SinkNode(
+                name: "dead-letters", sink: sink, guarantee: "exactly-once", context: context)
+            graph.sinks.append(node)
+            context.deadLetters = DeadLetters(sink: node)
+        }
+    }
+
+    private func opening<T>(
+        _ node: String, _ open: () throws(ConnectorError) -> T
+    ) throws(EngineError) -> T {
+        do throws(ConnectorError) {
+            return try open()
+        } catch {
+            throw EngineError(error, node: node)
+        }
+    }
+
+    // MARK: Sources and tables
+
+    private func add(_ source: SourceSpec) throws(EngineError) {
+        let counters = NodeCounters(name: source.name)
+        let invalid = InvalidPort(counters: counters, context: context)
+        let opened = try opening(source.name) { () throws(ConnectorError) in
+            try connectors.openSource(source)
+        }
+        let node = SourceNode(
+            source, source: opened, counters: counters, invalid: invalid, context: context)
+        graph.sources.append(node)
+        graph.ports[NodeReference(node: source.name, port: .main)] = node.main
+        graph.ports[NodeReference(node: source.name, port: .invalid)] = invalid.port
+    }
+
+    private func add(_ table: TableSpec) {
+        let counters = NodeCounters(name: table.name)
+        let invalid = InvalidPort(counters: counters, context: context)
+        let open = connectors.openTable
+        graph.tables.append(
+            TableNode(table, counters: counters, invalid: invalid) {
+                () throws(ConnectorError) in try open(table)
+            })
+        graph.ports[NodeReference(node: table.name, port: .invalid)] = invalid.port
+    }
+
+    // MARK: Steps
+
+    private func add(_ step: StepSpec) throws(EngineError) {
+        let counters = NodeCounters(name: step.name)
+        let invalid = InvalidPort(counters: counters, context: context)
+        graph.counters.append(counters)
+        let stages = try stages(of: step)
+        var previous: GraphNode?
+        for (index, stage) in stages.enumerated() {
+            let node = GraphNode(
+                stage.operation, counters: counters,
+                inputCount: index == 0 ? step.inputs.count : 1, inputSchema: stage.input,
+                outputSchema: stage.output, invalid: invalid, context: context,
+                isFirst: index == 0, isLast: index == stages.count - 1, isVerb: stage.isVerb)
+            if let previous {
+                previous.main.edges.append(Edge(receiver: node, input: 0, columns: nil))
+            } else {
+                for (input, reference) in step.inputs.enumerated() {
+                    try connect(reference, to: node, input: input, schema: step.inputSchema)
+                }
+            }
+            graph.nodes.append(node)
+            if stage.isStateful { graph.stateful.append((step.name, node)) }
+            if stage.isVerb {
+                graph.ports[NodeReference(node: step.name, port: .late)] = node.late
+                graph.ports[NodeReference(node: step.name, port: .unmatched)] = node.unmatched
+            }
+            previous = node
+        }
+        if let previous {
+            graph.ports[NodeReference(node: step.name, port: .main)] = previous.main
+        }
+        graph.ports[NodeReference(node: step.name, port: .invalid)] = invalid.port
+    }
+
+    private struct Stage {
+        let operation: any Operator
+        let input: Schema
+        let output: Schema
+        var isVerb = false
+        var isStateful = false
+    }
+
+    /// `where`, the verb, and the clauses behind it; what would pass rows through is left out.
+    private func stages(of step: StepSpec) throws(EngineError) -> [Stage] {
+        let verb: Stage
+        switch step.verb {
+        case .none:
+            let transform = Transform(
+                inputSchema: step.inputSchema, filter: step.filter, additions: step.additions,
+                having: step.having, projection: step.projection)
+            return [
+                Stage(
+                    operation: transform, input: step.inputSchema, output: step.output.schema,
+                    isVerb: true)
+            ]
+        case .join(let join):
+            verb = Stage(
+                operation: try tableJoin(join, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true)
+        case .aggregate(let aggregate):
+            verb = Stage(
+                operation: self.aggregate(aggregate, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true)
+        }
+        var stages: [Stage] = []
+        if let filter = step.filter {
+            stages.append(
+                Stage(
+                    operation: Transform(inputSchema: step.inputSchema, filter: filter),
+                    input: step.inputSchema, output: step.inputSchema))
+        }
+        stages.append(verb)
+        let clauses = Transform(
+            inputSchema: step.verbSchema, additions: step.additions, having: step.having,
+            projection: step.projection)
+        if !clauses.isIdentity {
+            stages.append(
+                Stage(operation: clauses, input: step.verbSchema, output: step.output.schema))
+        }
+        return stages
+    }
+
+    private func tableJoin(
+        _ join: TableJoinSpec, of step: StepSpec
+    ) throws(EngineError) -> TableJoin {
+        guard let table = graph.tables.first(where: { $0.spec.name == join.table }) else {
+            throw EngineError(
+                message: "cannot build the graph: step '\(step.name)' joins the unknown table "
+                    + "'\(join.table)'", node: step.name, isTerminal: true)
+        }
+        let operation = TableJoin(
+            table: table.state, match: join.match, tableColumns: join.tableColumns,
+            keepsUnmatched: join.kind == .left, inputSchema: step.inputSchema)
+        table.add(operation)
+        return operation
+    }
+
+    private func aggregate(_ aggregate: AggregateSpec, of step: StepSpec) -> any Operator {
+        var window: AggregatePlan.Window?
+        if case .hopping(let size, let every, let offset) = aggregate.window {
+            window = AggregatePlan.Window(
+                sizeMicros: size, everyMicros: every, offsetMicros: offset)
+        }
+        let plan = AggregatePlan(
+            inputSchema: step.inputSchema, groups: aggregate.groups, calls: aggregate.calls,
+            compute: aggregate.compute, window: window, graceMicros: aggregate.graceMicros)
+        if let window { return WindowedAggregate(plan, window: window) }
+        return RunningAggregate(plan)
+    }
+
+    // MARK: Sinks and wires
+
+    private func add(_ sink: SinkSpec) throws(EngineError) {
+        let opened = try opening(sink.name) { () throws(ConnectorError) in
+            try connectors.openSink(sink)
+        }
+        let node = SinkNode(
+            name: sink.name, sink: opened, guarantee: Guarantee.of(sink, in: spec),
+            context: context)
+        try connect(sink.input, to: node, input: 0, schema: sink.inputSchema)
+        graph.sinks.append(node)
+    }
+
+    private func connect(
+        _ reference: NodeReference, to receiver: any BatchReceiver, input: Int, schema: Schema
+    ) throws(EngineError) {
+        guard let port = graph.ports[reference] else {
+            throw EngineError(
+                message: "cannot build the graph: nothing is called '\(reference.node)'"
+                    + " with the port '\(reference.port.rawValue)'",
+                node: reference.node, isTerminal: true)
+        }
+        var columns: [Int] = []
+        for field in schema.fields {
+            guard let index = port.schema.index(of: field.name) else {
+                throw EngineError(
+                    message: "cannot build the graph: '\(reference.node)' has no column "
+                        + "'\(field.name)'", node: reference.node, isTerminal: true)
+            }
+            columns.append(index)
+        }
+        let isSame = columns == Array(port.schema.fields.indices)
+        port.edges.append(
+            Edge(receiver: receiver, input: input, columns: isSame ? nil : columns))
+    }
+}
+
+/// What is promised of the rows that reach a sink.
+enum Guarantee {
+    static func of(_ sink: SinkSpec, in spec: PipelineSpec) -> String {
+        switch sink.connector {
+        case .stdout: return "at-least-once"
+        case .file: break
+        }
+        let isRepeatable = spec.sources.allSatisfy { source in
+            if case .stdin = source.connector { return false }
+            return true
+        }
+        return isRepeatable ? "exactly-once" : "exactly-once until the process ends"
+    }
+}

@@ -1,0 +1,263 @@
+import Config
+import Connectors
+import Operators
+
+/// A source in its place in a graph: its splits, their watermarks, and the event time of its rows.
+final class SourceNode {
+    /// One split with what the engine knows of it.
+    final class Split {
+        let split: any SourceSplit
+        var watermark: SplitWatermark
+        var hasEnded = false
+        /// Silent for `idle_timeout`: does not hold the source's watermark back.
+        var isIdle = false
+        /// When rows last came, wall clock.
+        var lastRowsAt: Int64
+        /// Not worth asking before this; nil when it had rows the last time it was asked, and
+        /// `.max` until a change of what it watches.
+        var waitsUntil: Int64?
+
+        init(_ split: any SourceSplit, watermark: SplitWatermark, now: Int64) {
+            self.split = split
+            self.watermark = watermark
+            lastRowsAt = now
+        }
+    }
+
+    let spec: SourceSpec
+    let source: any Source
+    let counters: NodeCounters
+    let main: OutputPort
+    let invalid: InvalidPort
+    private let context: LaneContext
+    private let eventTime: ExpressionEvaluator?
+    private(set) var splits: [Split] = []
+    private var hasDiscovered = false
+    private(set) var bytesRead: Int64 = 0
+    /// The watermark that was sent last.
+    private(set) var sentWatermark = Int64.min
+    private var sentIdle = false
+    /// Whether rows came since the last checkpoint.
+    var hasChanged = false
+
+    init(
+        _ spec: SourceSpec, source: any Source, counters: NodeCounters, invalid: InvalidPort,
+        context: LaneContext
+    ) {
+        self.spec = spec
+        self.source = source
+        self.counters = counters
+        self.context = context
+        self.invalid = invalid
+        main = OutputPort(schema: spec.output.schema)
+        if case .expression(let expression) = spec.eventTime.value {
+            eventTime = ExpressionEvaluator(expression)
+        } else {
+            eventTime = nil
+        }
+    }
+
+    // MARK: Splits
+
+    private func makeSplit(_ split: any SourceSplit, now: Int64) -> Split {
+        Split(
+            split,
+            watermark: SplitWatermark(
+                maxOutOfOrdernessMicros: spec.eventTime.maxOutOfOrdernessMicros,
+                maxFutureMicros: spec.eventTime.maxFutureMicros),
+            now: now)
+    }
+
+    /// Takes the splits of a checkpoint up again.
+    func restore(_ saved: [CheckpointMeta.Split], now: Int64) throws(ConnectorError) {
+        let reopened = try source.restore(
+            saved.map { SplitPosition(id: $0.id, bytes: $0.position) })
+        for split in reopened {
+            let known = makeSplit(split, now: now)
+            if let state = saved.first(where: { $0.id == split.id }) {
+                known.watermark.highest = state.highest
+                known.hasEnded = state.hasEnded
+                known.isIdle = state.isIdle
+            }
+            splits.append(known)
+        }
+    }
+
+    func discover(now: Int64) throws(ConnectorError) {
+        for split in try source.discover() {
+            splits.append(makeSplit(split, now: now))
+            hasChanged = true
+        }
+        hasDiscovered = true
+    }
+
+    func checkpoint() -> CheckpointMeta.Source {
+        CheckpointMeta.Source(
+            name: spec.name, rows: counters.rowsOut, invalid: counters.invalid,
+            splits: splits.map { split in
+                let position = split.split.position()
+                return CheckpointMeta.Split(
+                    id: position.id, position: position.bytes, highest: split.watermark.highest,
+                    hasEnded: split.hasEnded, isIdle: split.isIdle)
+            })
+    }
+
+    /// The split to read next: of those that may have rows, the one furthest behind in event time.
+    func nextSplit(now: Int64) -> Split? {
+        if context.rowsLeft == 0 { return nil }
+        var best: Split?
+        for split in splits where !split.hasEnded {
+            if let until = split.waitsUntil, until > now { continue }
+            if best.map({ split.watermark.highest < $0.watermark.highest }) ?? true { best = split }
+        }
+        return best
+    }
+
+    /// Something may have changed in what the source watches.
+    func wake() {
+        for split in splits where split.waitsUntil == .max { split.waitsUntil = nil }
+    }
+
+    var hasEnded: Bool {
+        if context.rowsLeft == 0 { return true }
+        return hasDiscovered && source.isBounded && splits.allSatisfy(\.hasEnded)
+    }
+
+    /// When a split wants to be asked again or may become idle; nil if only a change can bring rows.
+    var wakesAt: Int64? {
+        var earliest: Int64?
+        for split in splits where !split.hasEnded {
+            var times: [Int64] = []
+            if let until = split.waitsUntil, until != .max { times.append(until) }
+            if let timeout = spec.eventTime.idleTimeoutMicros, !split.isIdle {
+                times.append(split.lastRowsAt + timeout)
+            }
+            if let first = times.min() { earliest = min(earliest ?? first, first) }
+        }
+        return earliest
+    }
+
+    // MARK: Rows
+
+    /// Reads a batch from a split and sends it through the graph.
+    ///
+    /// - Returns: How many rows there were; nil when there was nothing now.
+    func read(_ split: Split, wallClock: Int64) throws(ConnectorError) -> Int? {
+        switch try split.split.read(now: wallClock) {
+        case .wait(let until):
+            split.waitsUntil = until ?? .max
+            return nil
+        case .ended:
+            split.hasEnded = true
+            hasChanged = true
+            return nil
+        case .rows(let rows):
+            split.waitsUntil = nil
+            split.lastRowsAt = wallClock
+            split.isIdle = false
+            hasChanged = true
+            bytesRead += Int64(rows.byteCount)
+            deliver(rows, of: split, wallClock: wallClock)
+            return rows.rowCount + rows.invalid.count
+        }
+    }
+
+    private func deliver(_ rows: SourceRows, of split: Split, wallClock: Int64) {
+        invalid.reject(rows.invalid, source: spec.name, split: split.split.id)
+        guard rows.rowCount > 0 else { return }
+        let origin = BatchOrigin(
+            source: spec.name, split: split.split.id, positions: rows.positions)
+        var batch = Batch(
+            columns: rows.columns, rowtime: .repeating(wallClock, count: rows.rowCount),
+            rowCount: rows.rowCount, origin: origin)
+        if let eventTime {
+            guard let timed = addEventTime(eventTime, to: batch) else { return }
+            batch = timed
+        }
+        if let left = context.rowsLeft, left < Int64(batch.rowCount) {
+            batch = batch.prefix(Int(left))
+        }
+        context.rowsLeft? -= Int64(batch.rowCount)
+        batch.watermark = split.watermark.value
+        batch.rowWatermarks = split.watermark.advance(
+            batch.rowtime.integers, count: batch.rowCount, now: wallClock)
+        counters.rowsIn += Int64(batch.rowCount)
+        counters.rowsOut += Int64(batch.rowCount)
+        main.send(batch)
+    }
+
+    /// The batch with its event times; rows without one are invalid.
+    private func addEventTime(_ evaluator: ExpressionEvaluator, to batch: Batch) -> Batch? {
+        let result = evaluator.evaluate(batch, now: context.now)
+        var timed = batch
+        timed.rowtime = result.column
+        guard result.column.validity != nil || result.errors != nil else { return timed }
+        let failed = (0..<batch.rowCount).filter {
+            result.column.isNull($0) || result.errors?.code($0) != nil
+        }
+        if failed.isEmpty { return timed }
+        let split = RowSplit(failed: failed, count: batch.rowCount)
+        invalid.reject(
+            batch.selecting(split.failed), schema: spec.output.schema,
+            reasons: failed.map { row in
+                let cause = result.errors?.code(row)?.message ?? "the value is null"
+                return "cannot tell the event time from '\(evaluator.text)': \(cause)"
+            })
+        timed.rowtime = Column(
+            type: .timestamp, count: batch.rowCount, values: result.column.values)
+        let good = timed.selecting(split.good).compacted()
+        return good.rowCount == 0 ? nil : good
+    }
+
+    // MARK: Watermark
+
+    /// The lowest of the splits' watermarks; `Int64.max` once the source has ended.
+    var watermark: Int64 {
+        if hasEnded { return .max }
+        let active = splits.filter { !$0.hasEnded && !$0.isIdle }
+        if let lowest = active.map(\.watermark.value).min() { return lowest }
+        // Every split has ended or is idle, but more may come: what was reached stays.
+        let reached = splits.map(\.watermark.value).max() ?? .min
+        return max(sentWatermark, reached)
+    }
+
+    /// The split that holds the watermark back, when there are several.
+    var heldBy: String? {
+        guard splits.count > 1 else { return nil }
+        return splits.filter { !$0.hasEnded && !$0.isIdle }
+            .min { $0.watermark.value < $1.watermark.value }?.split.id
+    }
+
+    var isIdle: Bool {
+        !hasEnded && !splits.isEmpty && splits.allSatisfy { $0.isIdle || $0.hasEnded }
+    }
+
+    /// Lets silent splits become idle, and sends the watermark on where it has risen.
+    func sendWatermark(wallClock: Int64) {
+        if let timeout = spec.eventTime.idleTimeoutMicros {
+            for split in splits where !split.hasEnded && !split.isIdle {
+                if wallClock - split.lastRowsAt >= timeout { split.isIdle = true }
+            }
+        }
+        let current = max(watermark, sentWatermark)
+        guard current != sentWatermark || isIdle != sentIdle else { return }
+        sentWatermark = current
+        sentIdle = isIdle
+        main.send(watermark: current, isIdle: isIdle)
+        invalid.port.send(watermark: current, isIdle: isIdle)
+    }
+
+    var progress: SplitProgress {
+        var result = SplitProgress(done: 0, total: 0)
+        for split in splits {
+            let progress = split.split.progress
+            result.done += progress.done
+            if let total = progress.total, let sum = result.total {
+                result.total = sum + total
+            } else {
+                result.total = nil
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,104 @@
+import Config
+import Operators
+import Synchronization
+
+/// Copies a graph's figures to where other threads may read them.
+final class StatusPublisher: @unchecked Sendable {
+    // SAFETY: `graph` and the rate's history are used by the lane only; what is published is under
+    // the mutex.
+    private let graph: Graph
+    private let published: Mutex<PipelineStatus>
+    private let publishedAt = Atomic<Int64>(0)
+    private var history: [(at: Int64, rows: Int64)] = []
+    private var checkpointEpoch: UInt64 = 0
+    private var checkpointAt: Int64?
+    private var checkpointMicros: Int64 = 0
+
+    /// At most this often: a status costs a few microseconds.
+    private static let intervalMicros: Int64 = 100_000
+    private static let rateMicros: Int64 = 5_000_000
+
+    init(graph: Graph) {
+        self.graph = graph
+        var status = PipelineStatus()
+        status.startedAt = WallClock.micros()
+        published = Mutex(status)
+    }
+
+    func noteCheckpoint(epoch: UInt64, micros: Int64) {
+        checkpointEpoch = epoch
+        checkpointAt = WallClock.micros()
+        checkpointMicros = micros
+        publishedAt.store(0, ordering: .relaxed)
+    }
+
+    func current() -> PipelineStatus {
+        var status = published.withLock { $0 }
+        let age = MonotonicClock.micros() - publishedAt.load(ordering: .relaxed)
+        if age > StatusPublisher.rateMicros { status.rowsPerSecond = 0 }
+        return status
+    }
+
+    /// Called by the lane, as often as it likes.
+    func publish(epoch: UInt64, phase: PipelineStatus.Phase) {
+        let now = MonotonicClock.micros()
+        if phase == .running
+            && now - publishedAt.load(ordering: .relaxed) < StatusPublisher.intervalMicros
+        {
+            return
+        }
+        publishedAt.store(now, ordering: .relaxed)
+        var status = PipelineStatus()
+        status.phase = phase
+        status.sources = graph.sources.map { source in
+            let progress = source.progress
+            return SourceStatus(
+                name: source.spec.name, rows: source.counters.rowsOut,
+                invalid: source.counters.invalid,
+                watermark: known(source.sentWatermark), heldBy: source.heldBy,
+                done: progress.done, total: progress.total, isEnded: source.hasEnded,
+                isIdle: source.isIdle)
+        }
+        status.rowsRead = graph.sources.reduce(0) { $0 + $1.counters.rowsOut }
+        status.bytesRead = graph.sources.reduce(0) { $0 + $1.bytesRead }
+        status.watermark = graph.sources.map(\.sentWatermark).min().flatMap { known($0) }
+        status.lag = status.sources.reduce(0) { $0 + max(0, ($1.total ?? $1.done) - $1.done) }
+        status.nodes = graph.counters.map { counters in
+            NodeStatus(
+                name: counters.name, rowsIn: counters.rowsIn, rowsOut: counters.rowsOut,
+                late: counters.late, unmatched: counters.unmatched, invalid: counters.invalid,
+                stateEntries: graph.stateful.first { $0.name == counters.name }
+                    .map { $0.node.operation.stateSize.entries } ?? 0)
+        }
+        status.sinks = graph.sinks.map { sink in
+            let written = sink.sink.written
+            return SinkStatus(
+                name: sink.name, rows: written.rows, bytes: written.bytes,
+                guarantee: sink.guarantee)
+        }
+        status.late = graph.counters.reduce(0) { $0 + $1.late }
+        status.deadLetters = graph.context.deadLetters?.count ?? 0
+        let size = graph.stateSize
+        status.stateEntries = size.entries
+        status.stateBytes = size.bytes
+        status.checkpointEpoch = checkpointEpoch == 0 ? epoch : checkpointEpoch
+        status.checkpointAt = checkpointAt
+        status.checkpointMicros = checkpointMicros
+        status.rowsPerSecond = rate(now: now, rows: status.rowsRead)
+        published.withLock { known in
+            status.startedAt = known.startedAt
+            known = status
+        }
+    }
+
+    private func known(_ watermark: Int64) -> Int64? { watermark == .min ? nil : watermark }
+
+    private func rate(now: Int64, rows: Int64) -> Double {
+        history.append((now, rows))
+        while history.count > 2 && now - history[1].at >= StatusPublisher.rateMicros {
+            history.removeFirst()
+        }
+        guard let first = history.first, now > first.at else { return 0 }
+        return Double(rows - first.rows) * 1e6 / Double(now - first.at)
+    }
+}

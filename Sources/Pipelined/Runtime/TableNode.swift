@@ -1,0 +1,159 @@
+import Config
+import Connectors
+import Glibc
+import Operators
+
+/// A table in its place in a graph: its rows, which are state, and when its file is looked at again.
+final class TableNode {
+    let spec: TableSpec
+    let counters: NodeCounters
+    let invalid: InvalidPort
+    private let open: () throws(ConnectorError) -> any Source
+    private let deleteWhen: ExpressionEvaluator?
+    private var joins: [TableJoin] = []
+    private var builder: TableState.TableBuilder
+    private(set) var state: TableState
+    private var pending = StateChanges()
+    /// What the files looked like when the rows were read.
+    private(set) var signature: [UInt8] = []
+    private var hasRows = false
+    /// When to look at the files again, wall clock; nil for never.
+    private(set) var refreshesAt: Int64?
+
+    init(
+        _ spec: TableSpec, counters: NodeCounters, invalid: InvalidPort,
+        open: @escaping () throws(ConnectorError) -> any Source
+    ) {
+        self.spec = spec
+        self.counters = counters
+        self.invalid = invalid
+        self.open = open
+        deleteWhen = spec.deleteWhen.map { ExpressionEvaluator($0) }
+        builder = TableState.TableBuilder(schema: spec.output.schema, key: spec.key)
+        state = .empty(schema: spec.output.schema)
+    }
+
+    func add(_ join: TableJoin) {
+        joins.append(join)
+        join.table = state
+    }
+
+    var hasChanged: Bool { !pending.isEmpty }
+
+    private var refreshMicros: Int64? {
+        if case .file(let options) = spec.connector { return options.refreshMicros }
+        return nil
+    }
+
+    // MARK: Checkpoints
+
+    func restore(_ entry: StateEntry) {
+        let anywhere = StringView.empty.base
+        builder.set(
+            StringView(base: entry.key.baseAddress ?? anywhere, count: entry.key.count),
+            to: StringView(base: entry.value.baseAddress ?? anywhere, count: entry.value.count))
+        hasRows = true
+    }
+
+    func restore(signature: [UInt8]) { self.signature = signature }
+
+    func takeChanges() -> StateChanges {
+        defer { pending = StateChanges() }
+        return pending
+    }
+
+    // MARK: Reading
+
+    /// Reads the table before streams flow, unless the checkpoint has it as the files are now.
+    func load(now: Int64) throws(ConnectorError) {
+        refreshesAt = refreshMicros.map { now + $0 }
+        let present = currentSignature()
+        if hasRows && present == signature {
+            publish(builder.finish())
+            return
+        }
+        try replace(now: now, signature: present)
+    }
+
+    /// Reads the files again if they have changed. Between two batches.
+    func refresh(now: Int64) throws(ConnectorError) {
+        guard let interval = refreshMicros else { return }
+        refreshesAt = now + interval
+        let present = currentSignature()
+        if present != signature { try replace(now: now, signature: present) }
+    }
+
+    private func replace(now: Int64, signature: [UInt8]) throws(ConnectorError) {
+        let fresh = TableState.TableBuilder(schema: spec.output.schema, key: spec.key)
+        let source = try open()
+        for split in try source.discover() {
+            try read(split, into: fresh, now: now)
+        }
+        let old = builder
+        fresh.forEach { key, row in
+            if let known = old.row(key), known == row { return }
+            pending.put(time: 0, key: key.bytes) { $0.append(contentsOf: row.bytes) }
+        }
+        old.forEach { key, _ in
+            if fresh.row(key) == nil { pending.delete(time: 0, key: key.bytes) }
+        }
+        builder = fresh
+        hasRows = true
+        self.signature = signature
+        publish(fresh.finish())
+    }
+
+    private func read(
+        _ split: any SourceSplit, into builder: TableState.TableBuilder, now: Int64
+    ) throws(ConnectorError) {
+        while true {
+            guard case .rows(let rows) = try split.read(now: now) else { return }
+            counters.rowsIn += Int64(rows.rowCount)
+            invalid.reject(rows.invalid, source: spec.name, split: split.id)
+            guard rows.rowCount > 0 else { continue }
+            guard let deleteWhen else {
+                builder.add(rows.columns, count: rows.rowCount)
+                continue
+            }
+            let batch = Batch(
+                columns: rows.columns, rowtime: .repeating(now, count: rows.rowCount),
+                rowCount: rows.rowCount)
+            let (selection, _) = deleteWhen.evaluateFilter(batch, now: now)
+            let flags = Buffer(capacity: rows.rowCount)
+            memset(flags.base, 0, rows.rowCount)
+            let flag = flags.pointer(to: UInt8.self)
+            for index in 0..<selection.count { flag[Int(selection.pointer[index])] = 1 }
+            builder.add(rows.columns, count: rows.rowCount, isDeletion: flag)
+        }
+    }
+
+    private func publish(_ state: TableState) {
+        self.state = state
+        counters.rowsOut = Int64(state.count)
+        for join in joins { join.table = state }
+    }
+
+    /// Path, device, inode, size and time of change of the files that the table is made of; empty
+    /// for what is not made of files.
+    private func currentSignature() -> [UInt8] {
+        guard case .file(let options) = spec.connector else { return [] }
+        var paths = [options.path]
+        if options.isGlob {
+            var found = glob_t()
+            defer { globfree(&found) }
+            guard glob(options.path, 0, nil, &found) == 0 else { return [] }
+            paths = (0..<Int(found.gl_pathc)).compactMap { index in
+                found.gl_pathv[index].map { String(cString: $0) }
+            }
+        }
+        var text = ""
+        for path in paths {
+            var status = stat()
+            guard stat(path, &status) == 0 else { continue }
+            text +=
+                "\(path) \(status.st_dev) \(status.st_ino) \(status.st_size) "
+                + "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)\n"
+        }
+        return Array(text.utf8)
+    }
+}
