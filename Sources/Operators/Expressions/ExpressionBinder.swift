@@ -109,7 +109,9 @@ struct ExpressionBinding {
             let syntax = try ExpressionParser.parse(text)
             var operand = bind(syntax)
             if let bound = operand, let expected {
-                operand = coerce(bound, to: expected) ?? expectation(bound, expected)
+                // Text that cannot be read as the type has been reported.
+                operand = coerce(bound, to: expected)
+                if operand == nil, !bound.isUntyped { _ = expectation(bound, expected) }
             }
             if isAggregate, operand != nil, calls.isEmpty, !usesGroupColumn {
                 report("expression has no aggregate function", at: syntax.range)

@@ -135,8 +135,13 @@ package final class TimeZoneRules: Sendable {
 
     /// The rules of this machine: those that `TZ` names, or `/etc/localtime`; UTC without both.
     package static func local() throws(TimeZoneError) -> TimeZoneRules {
-        if let variable = getenv("TZ") {
-            var text = String(cString: variable)
+        try local(variable: getenv("TZ").map { String(cString: $0) })
+    }
+
+    /// - Parameter variable: What `TZ` holds, nil when it is not set.
+    static func local(variable: String?) throws(TimeZoneError) -> TimeZoneRules {
+        if let variable {
+            var text = variable
             if text.hasPrefix(":") { text.removeFirst() }
             if text.hasPrefix(directory + "/") { text.removeFirst(directory.utf8.count + 1) }
             if text.isEmpty { return utc }

@@ -86,12 +86,12 @@ enum ArithmeticKernels {
                 if result == 0, x != 0, y.isFinite {
                     code = RowErrorCode.doubleUnderflow.rawValue
                 }
-                return y == 0 ? 0 : bounded(result, x.isFinite, &code)
+                return y == 0 ? result : bounded(result, x.isFinite, &code)
             }
         default:
             return map(a, b, rows: rows, .double, zero: 0.0) { (x: Double, y: Double, code) in
                 if y == 0, !x.isNaN { code = byZero }
-                return y == 0 ? 0 : x.truncatingRemainder(dividingBy: y)
+                return x.truncatingRemainder(dividingBy: y)
             }
         }
     }

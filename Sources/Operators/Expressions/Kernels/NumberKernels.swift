@@ -99,7 +99,7 @@ enum NumberKernels {
         switch function {
         case .negate: return each { -$0 }
         case .abs: return each { $0.magnitude }
-        case .sign: return each { $0 > 0 ? 1 : ($0 < 0 ? -1 : $0) }
+        case .sign: return each { $0 > 0 ? 1 : ($0 < 0 ? -1 : 0) }
         case .floor: return each { $0.rounded(.down) }
         case .ceil: return each { $0.rounded(.up) }
         case .truncate: return each { $0.rounded(.towardZero) }

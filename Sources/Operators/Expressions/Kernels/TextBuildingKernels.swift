@@ -133,17 +133,30 @@ enum TextBuildingKernels {
         var result: [UInt8] = []
         result.reserveCapacity(text.count + 8)
         for scalar in String(decoding: text.bytes, as: UTF8.self).unicodeScalars {
-            let properties = scalar.properties
-            let mapped = isUpper ? properties.uppercaseMapping : properties.lowercaseMapping
-            var scalars = mapped.unicodeScalars.makeIterator()
-            let only = scalars.next()
-            let chosen = scalars.next() == nil ? only ?? scalar : scalar
+            let chosen = isUpper ? upper(scalar) : lower(scalar)
             result.append(contentsOf: UTF8.encode(chosen) ?? UTF8.encodedReplacementCharacter)
         }
         guard result.count <= StringArena.resultBytesMax else { return nil }
         let target = arena.reserve(result.count)
         for index in 0..<result.count { target[index] = result[index] }
         return arena.commit(result.count)
+    }
+
+    /// The one character that Unicode maps a character to, where the full mapping may have more.
+    private static func upper(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+        let properties = scalar.properties
+        return only(properties.uppercaseMapping) ?? only(properties.titlecaseMapping) ?? scalar
+    }
+
+    private static func lower(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+        // U+0130 is the one character whose full mapping is longer.
+        only(scalar.properties.lowercaseMapping) ?? (scalar == "\u{130}" ? "i" : scalar)
+    }
+
+    private static func only(_ text: String) -> Unicode.Scalar? {
+        var scalars = text.unicodeScalars.makeIterator()
+        let first = scalars.next()
+        return scalars.next() == nil ? first : nil
     }
 
     private static func replace(_ operands: [Vector], _ rows: Int) -> Vector {

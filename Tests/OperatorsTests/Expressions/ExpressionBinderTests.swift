@@ -1,0 +1,363 @@
+import Testing
+
+@testable import Operators
+
+@Suite("Expression binder")
+struct ExpressionBinderTests {
+    static let scope = ExpressionScope(
+        owner: "enriched",
+        schema: Schema([
+            Field("ad_id", .string), Field("campaign_id", .string), Field("price", .bigint),
+            Field("amount", .decimal(precision: 10, scale: 2)), Field("at", .timestamp),
+            Field("ratio", .double), Field("ok", .boolean), Field("Case", .string),
+        ]),
+        parameters: [
+            "limit": .bigint(10), "region": .string(Array("eu".utf8)), "none": .null,
+            "since": .string(Array("2026-01-01".utf8)),
+        ])
+
+    static func bind(_ text: String) -> Result<BoundExpression, ExpressionDiagnostics> {
+        ExpressionBinder.bind(text, in: scope)
+    }
+
+    static func type(_ text: String) throws -> String { try bind(text).get().type.name }
+
+    /// Every diagnostic with the text under its caret.
+    static func problems(_ text: String) -> [String] {
+        guard case .failure(let failure) = bind(text) else { return [] }
+        let bytes = Array(text.utf8)
+        return failure.all.map { one in
+            let end = min(one.range.upperBound, bytes.count)
+            let marked = String(
+                decoding: bytes[min(one.range.lowerBound, end)..<end], as: UTF8.self)
+            return "[\(marked)] \(one.message)" + (one.help.map { "; \($0)" } ?? "")
+        }
+    }
+
+    @Test(
+        "gives each operator its type",
+        arguments: [
+            ("price + 1", "bigint"), ("price / 2", "bigint"), ("price * 0.908", "decimal(22,3)"),
+            ("price * 9.08e-1", "double"), ("amount * 0.5", "decimal(11,3)"),
+            ("amount + 1", "decimal(22,2)"), ("amount + ratio", "double"),
+            ("price + ratio", "double"), ("amount / 3", "decimal(24,16)"),
+            ("amount + amount", "decimal(11,2)"), ("0.908", "decimal(3,3)"),
+            ("1.5", "decimal(2,1)"),
+            ("9.08e-1", "double"), ("42", "bigint"), ("9223372036854775808", "decimal(19,0)"),
+            ("at - at", "interval"), ("at + interval '1 day'", "timestamp"),
+            ("interval '1 second' * price", "interval"), ("ad_id || price", "string"),
+            ("price > 5", "boolean"), ("null", "string"), ("'x'", "string"),
+            ("coalesce(price, 0.5)", "decimal(20,1)"), ("coalesce(price, ratio)", "double"),
+            ("coalesce(null, price)", "bigint"), ("case when ok then 1 else null end", "bigint"),
+            ("extract(epoch from at)", "decimal(19,6)"), ("extract(year from at)", "bigint"),
+            ("round(amount)", "decimal(9,0)"), ("round(amount, 1)", "decimal(10,1)"),
+            ("rowtime", "timestamp"), ("now()", "timestamp"), ("$limit", "bigint"),
+            ("$limit * 0.5", "decimal(20,1)"), ("length(ad_id)", "bigint"),
+            ("cast(ad_id as decimal(8,3))", "decimal(8,3)"), ("ad_id::bigint", "bigint"),
+            ("abs(-price)", "bigint"), ("floor(price)", "bigint"), ("floor(ratio)", "double"),
+            ("nullif(price, 0)", "bigint"), ("greatest(price, amount)", "decimal(21,2)"),
+            ("'7' + price", "bigint"), ("at > '2026-01-01'", "boolean"), ("at > $since", "boolean"),
+            ("campaign_id = $region", "boolean"), ("\"Case\" = 'x'", "boolean"),
+            ("enriched.price", "bigint"), ("ENDS_WITH(ad_id, 'x') AND Ok IS NULL", "boolean"),
+        ])
+    func types(text: String, expected: String) throws {
+        if text.contains("Ok") {
+            // Keywords have no case; columns have.
+            #expect(Self.problems(text) == ["[Ok] unknown column 'Ok'; did you mean 'ok'?"])
+            return
+        }
+        #expect(try Self.type(text) == expected)
+    }
+
+    @Test(
+        "says what is wrong, where, and what was probably meant",
+        arguments: [
+            (
+                "campain_id = 'x'",
+                ["[campain_id] unknown column 'campain_id'; did you mean 'campaign_id'?"]
+            ),
+            ("lenght(ad_id)", ["[lenght] unknown function 'lenght'; did you mean 'length'?"]),
+            (
+                "price + ad_id",
+                [
+                    "[price + ad_id] no operator '+' for bigint and string; text is joined with ||; a number in text is read by CAST(… AS bigint)"
+                ]
+            ),
+            (
+                "price = ad_id",
+                [
+                    "[price = ad_id] cannot compare bigint with string; cast one side: CAST(… AS bigint)"
+                ]
+            ),
+            ("price = 'abc'", ["['abc'] cannot read 'abc' as bigint"]),
+            (
+                "at > 'yesterday'",
+                [
+                    "['yesterday'] cannot read 'yesterday' as timestamp; write it like 2026-01-31T12:00:00Z"
+                ]
+            ),
+            ("nope + nada > 1", ["[nope] unknown column 'nope'", "[nada] unknown column 'nada'"]),
+            (
+                "\"view\" = ad_id",
+                ["[\"view\"] unknown column 'view'; text is written in single quotes: 'view'"]
+            ),
+            ("price = ", ["[] expected a value, found the end"]),
+            ("price == 1", ["[=] expected a value, found '='; equality is written with one ="]),
+            (
+                "1 < price < 5",
+                ["[<] comparisons cannot be chained; join two comparisons with AND, or use BETWEEN"]
+            ),
+            ("ad_id = 'abc", ["['abc] text is not closed: a ' is missing at its end"]),
+            (
+                "price = ${LIMIT}",
+                [
+                    "[${LIMIT}] '${…}' is text and cannot stand inside an expression; give it a name under 'parameters' and write $name here"
+                ]
+            ),
+            ("price = $limt", ["[$limt] unknown parameter '$limt'; did you mean '$limit'?"]),
+            (
+                "date_format(at, 'YYYY-MM-dd')",
+                [
+                    "['YYYY-MM-dd'] 'YYYY' is not possible in the pattern of a date; 'YYYY' is the year that a week belongs to; years are 'yyyy'"
+                ]
+            ),
+            (
+                "date_format(at, 'yyyy-MM-DD')",
+                [
+                    "['yyyy-MM-DD'] 'DD' is not possible in the pattern of a date; 'DD' is a day of the year; days of the month are 'dd'"
+                ]
+            ),
+            (
+                "date_format(at, 'yyyy-mm-dd')",
+                [
+                    "['yyyy-mm-dd'] pattern of a date has minutes without hours; 'mm' is minutes; months are 'MM'"
+                ]
+            ),
+            (
+                "date_format(at, 'yyyy', 'Europe/Nowhere')",
+                [
+                    "['Europe/Nowhere'] unknown time zone 'Europe/Nowhere'; write it like 'Europe/Berlin', 'UTC' or '+02:00'"
+                ]
+            ),
+            (
+                "date_trunc('hours ago', at)",
+                [
+                    "['hours ago'] unknown unit 'hours ago'; units are microseconds, milliseconds, second, minute, hour, day, week, month, quarter, year, decade, century, millennium"
+                ]
+            ),
+            ("date_trunc('huor', at)", ["['huor'] unknown unit 'huor'; did you mean 'hour'?"]),
+            (
+                "count(*)",
+                [
+                    "[count] 'count' is an aggregate function and has no place here; aggregates are computed by an 'aggregate' step"
+                ]
+            ),
+            (
+                "upper(ad_id, 1)",
+                [
+                    "[upper(ad_id, 1)] wrong number of arguments for 'upper': 2; call it as upper(text)"
+                ]
+            ),
+            (
+                "upper(price)",
+                ["[price] 'upper' needs string here, found bigint; cast it: CAST(… AS string)"]
+            ),
+            ("not price", ["[price] NOT needs a boolean, found bigint; compare it: … <> 0"]),
+            ("cast(price as int)", ["[int] unknown type 'int'; whole numbers are 'bigint'"]),
+            (
+                "cast(at as bigint)",
+                [
+                    "[cast(at as bigint)] cannot cast timestamp to bigint; write extract(epoch FROM …)"
+                ]
+            ),
+            ("case when ok then 1 else 'x' end", ["['x'] cannot read 'x' as bigint"]),
+            (
+                "case when ok then 1 else ad_id end",
+                [
+                    "[ad_id] the results of CASE must be of one type: bigint and string are not; cast one of them"
+                ]
+            ),
+            ("other.price", ["[other.price] unknown node 'other' in 'other.price'"]),
+            ("Case", ["[] expected a value, found the end"]),
+            (
+                "end = 1",
+                [
+                    "[end] expected a value, found 'end'; to use a column of this name, quote it: \"end\""
+                ]
+            ),
+            ("ad_id like 'a\\'", ["['a\\'] LIKE pattern ends with its escape character"]),
+            (
+                "interval '1 month'",
+                [
+                    "[interval '1 month'] cannot read '1 month' as interval; months and years have no fixed length; count in days or weeks"
+                ]
+            ),
+            ("if(ok, 1, 2)", ["[if] unknown function 'if'; write CASE WHEN … THEN … ELSE … END"]),
+            (
+                "price; 1",
+                ["[;] unexpected character ';'; an expression is not closed by a semicolon"]
+            ),
+            (
+                "10s",
+                [
+                    "[10s] '10s' is not a number; a name that starts with a digit is written in double quotes; a duration is interval '10 seconds'"
+                ]
+            ),
+            ("", ["[] expression is empty"]), ("(price", ["[] expected ')', found the end"]),
+            ("price 5", ["[5] expected an operator, found '5'"]),
+            (
+                "price -- 5",
+                [
+                    "[--] '--' would start a comment in SQL; write '- -' to subtract a negative number"
+                ]
+            ),
+            ("héé = 1", ["[héé] unknown column 'héé'"]),
+            (
+                "99999999999999999999999999999999999999999",
+                [
+                    "[99999999999999999999999999999999999999999] number '99999999999999999999999999999999999999999' is out of range; decimals hold 38 digits; 1e40 is a double"
+                ]
+            ),
+        ])
+    func diagnostics(text: String, expected: [String]) {
+        #expect(Self.problems(text) == expected)
+    }
+
+    @Test("checks the type that is asked for")
+    func expectedTypes() throws {
+        func problems(_ text: String, _ type: ColumnType) -> [String] {
+            guard
+                case .failure(let failure) = ExpressionBinder.bind(
+                    text, in: Self.scope, expecting: type)
+            else { return [] }
+            return failure.all.map(\.message)
+        }
+        #expect(problems("price", .boolean) == ["expected boolean, found bigint"])
+        #expect(problems("price", .double) == [])
+        #expect(problems("null", .timestamp) == [])
+        #expect(problems("'2026-01-01'", .timestamp) == [])
+        #expect(problems("'x'", .timestamp) == ["cannot read 'x' as timestamp"])
+        #expect(problems("ratio", .bigint) == ["expected bigint, found double"])
+        let widened = try ExpressionBinder.bind("price", in: Self.scope, expecting: .double).get()
+        #expect(widened.type == .double)
+    }
+
+    @Test("names that two inputs share must say which")
+    func ambiguity() throws {
+        let scope = ExpressionScope(
+            owner: "joined",
+            entries: [
+                .init(qualifier: "orders", field: Field("id", .bigint), index: 0),
+                .init(qualifier: "users", field: Field("id", .bigint), index: 1),
+                .init(qualifier: "users", field: Field("name", .string), index: 2),
+            ])
+        guard case .failure(let failure) = ExpressionBinder.bind("id = 1", in: scope) else {
+            Issue.record("bound")
+            return
+        }
+        #expect(failure.all.map(\.message) == ["'id' is ambiguous"])
+        #expect(failure.all[0].help == "write orders.id or users.id")
+        let bound = try ExpressionBinder.bind("orders.id = users.id and name = 'x'", in: scope)
+            .get()
+        #expect(bound.columns == [0, 1, 2])
+    }
+
+    @Test("computes constants when the spec is loaded")
+    func folding() throws {
+        #expect(try Self.bind("1 + 2 * 3").get().literal == .bigint(7))
+        #expect(
+            try Self.bind("price > 1 + 1").get().root.children[1] == .literal(.bigint(2), .bigint))
+        #expect(try Self.bind("ok and true").get().plainColumn == 6)
+        #expect(try Self.bind("ok and false").get().literal == .boolean(false))
+        #expect(try Self.bind("case when 1 = 1 then price else 0 end").get().plainColumn == 2)
+        #expect(try Self.bind("now()").get().literal == nil)
+        #expect(try Self.bind("1 / 0").get().literal == nil)
+        #expect(try Self.bind("length(repeat('x', 100000))").get().type == .bigint)
+    }
+
+    @Test("tells what an expression reads")
+    func analysis() throws {
+        let bound = try Self.bind("case when ok then price else 1 end + price").get()
+        #expect(bound.columns == [2, 6])
+        #expect(bound.remapped([2: 0, 6: 1]).columns == [0, 1])
+        #expect(!bound.usesNow && !bound.usesRowtime && !bound.isConstant)
+        #expect(try Self.bind("now() - rowtime").get().usesNow)
+        #expect(try Self.bind("now() - rowtime").get().usesRowtime)
+        #expect(try Self.bind("now()").get().isConstant)
+        #expect(try Self.bind("rowtime").get().isConstant == false)
+        let names = ExpressionBinder.identifiers(in: "a + orders.b > length(\"C d\")")
+        #expect(names.map(\.name) == ["a", "b", "C d"])
+        #expect(names.map(\.qualifier) == [nil, "orders", nil])
+    }
+
+    @Test("writes one canonical text for each meaning")
+    func canonical() throws {
+        let text = try Self.bind("price  >=  2 AND ad_id = 'é'").get().canonical
+        #expect(
+            text
+                == "e1:(and boolean (greaterOrEqual boolean (column 2 bigint) (bigint 2)) "
+                + "(equal boolean (column 0 string) (string xc3a9)))")
+        #expect(try Self.bind("price >= 2 and ad_id='é'").get().canonical == text)
+        #expect(
+            try Self.bind("ratio * 0.5").get().canonical
+                == "e1:(multiply double (column 5 double) (double 0x3fe0000000000000))")
+    }
+
+    @Test("binds aggregates over groups and calls")
+    func aggregates() throws {
+        let groups = [Field("campaign_id", .string), Field("hour", .timestamp)]
+        func bind(_ text: String) -> Result<BoundAggregate, ExpressionDiagnostics> {
+            ExpressionBinder.bindAggregate(text, in: Self.scope, groupColumns: groups)
+        }
+        let ratio = try bind("sum(price) / count(*) + sum(price)").get()
+        #expect(ratio.calls.map(\.function) == [.sum, .countRows])
+        #expect(ratio.result.columns == [2, 3])
+        #expect(ratio.result.type == .bigint)
+        let last = try bind("max(rowtime)").get()
+        #expect(last.calls[0].argument?.root == .rowtime && last.result.plainColumn == 2)
+        let some = try bind("count(DISTINCT ad_id) FILTER (WHERE price > 0)").get()
+        #expect(some.calls[0].isDistinct && some.calls[0].filter?.columns == [2])
+        #expect(try bind("upper(campaign_id) || count(*)").get().result.columns == [0, 2])
+        #expect(try bind("campaign_id").get().calls.isEmpty)
+        #expect(try bind("hour").get().result.plainColumn == 1)
+        #expect(try bind("avg(price)").get().result.type == .double)
+        #expect(try bind("sum(amount)").get().result.type.name == "decimal(38,2)")
+        func problems(_ text: String) -> [String] {
+            guard case .failure(let failure) = bind(text) else { return [] }
+            return failure.all.map(\.message)
+        }
+        #expect(
+            problems("price")
+                == ["column 'price' is neither grouped nor inside an aggregate function"])
+        #expect(problems("1 + 1") == ["expression has no aggregate function"])
+        #expect(problems("sum(max(price))") == ["'max' stands inside another aggregate function"])
+        #expect(problems("sum(ad_id)") == ["'sum' cannot take string"])
+        #expect(problems("sum(*)") == ["'sum(*)' is not possible: name a column"])
+        #expect(problems("sum(nope) + nada").count == 2)
+        #expect(
+            problems("upper(ad_id) FILTER (WHERE ok)") == [
+                "'upper' takes no FILTER: it is not an aggregate"
+            ])
+    }
+
+    @Test("refuses what is nested too deep instead of running out of stack")
+    func depth() {
+        let count = 30_000
+        let texts = [
+            String(repeating: "(", count: count), String(repeating: "- ", count: count) + "1",
+            String(repeating: "not ", count: 10_000) + "ok",
+            "1" + String(repeating: "+1", count: count),
+            "1" + String(repeating: "::bigint", count: 5000),
+            String(repeating: "abs(", count: 10_000),
+            String(repeating: "case when ", count: 5000),
+        ]
+        for text in texts {
+            let problems = Self.problems(text)
+            #expect(problems.count == 1)
+            #expect(problems[0].contains("nested more than 256 levels deep"))
+        }
+        let long = String(repeating: "price = 1 or ", count: 4000) + "ok"
+        #expect(Self.problems(long).isEmpty)
+        #expect(Self.problems(String(repeating: " ", count: 70_000)).count == 1)
+    }
+}
