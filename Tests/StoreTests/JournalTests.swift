@@ -99,4 +99,79 @@ struct JournalTests {
                 + "the log 'views/2'; put the right file back, or reset what it belongs to")
         #expect(try files.readFile(path, countMax: 1 << 20) == before)
     }
+
+    @Test("is rewritten again and again on a real disk, and holds one file")
+    func rewrites() throws {
+        let workload = Workload(seed: testSeed, epochs: 60, changes: 30)
+        var journal = try open(.small)
+        for epoch in workload.epochs.indices {
+            var record = workload.record(epoch, blockBytes: 300)
+            try journal.commit(&record)
+            if epoch % 20 == 19 {
+                journal.close()
+                journal = try open(.small)
+                #expect(
+                    journal.recovered?.contents == workload.states[epoch + 1], "seed \(testSeed)")
+            }
+        }
+        let names = try files.list(directory)
+        #expect(names.count == 1)
+        #expect(JournalFile.number(of: names.first ?? "") ?? 0 > 3)
+    }
+
+    @Test("an older file goes if the newest was made from it, and is left if not")
+    func olderFiles() throws {
+        let workload = Workload(seed: 3, epochs: 12, changes: 20)
+        var journal = try open(.small)
+        // What the newest file was made from, and what that was one record before.
+        var old: (path: String, bytes: [UInt8], earlier: [UInt8])?
+        var earlier: [UInt8] = []
+        for epoch in workload.epochs.indices {
+            let path = journal.path ?? directory
+            let bytes = (try? files.readFile(path, countMax: 1 << 20)) ?? []
+            var record = workload.record(epoch)
+            try journal.commit(&record)
+            if path != journal.path, path != directory { old = (path, bytes, earlier) }
+            earlier = bytes
+        }
+        journal.close()
+        let kept = try #require(old)
+        let others = ["notes.txt", "7.journal.bak", "007.journal", "x.journal"]
+        for name in others { try put([1, 2, 3], "\(directory)/\(name)") }
+
+        try put(kept.bytes, kept.path)
+        journal = try open(.small)
+        #expect(journal.recovered?.contents == workload.states.last)
+        #expect(try files.status(path: kept.path) == nil)
+
+        for bytes in [kept.earlier, Array(kept.bytes.dropLast())] {
+            try put(bytes, kept.path)
+            journal = try open(.small)
+            #expect(journal.leftAside == [kept.path])
+            #expect(try files.readFile(kept.path, countMax: 1 << 20) == bytes)
+            #expect(journal.recovered?.contents == workload.states.last)
+        }
+        for name in others {
+            #expect(try files.readFile("\(directory)/\(name)", countMax: 10) == [1, 2, 3])
+        }
+    }
+
+    @Test("a newest file that is damaged is an error, and the older one no way out")
+    func damagedNewest() throws {
+        let journal = try open()
+        var record = JournalRecordBuilder()
+        record.setMeta([1])
+        try journal.commit(&record)
+        let bytes = try #require(try files.readFile(directory + "/1.journal", countMax: 1 << 20))
+        try put(Array(bytes.dropLast()), directory + "/2.journal")
+        let error = #expect(throws: StoreError.self) { try open() }
+        #expect(error?.path == directory + "/2.journal")
+        #expect(try files.list(directory) == ["1.journal", "2.journal"])
+    }
+
+    private func put(_ bytes: [UInt8], _ path: String) throws {
+        let file = try files.open(path, .replace, permissions: 0o600)
+        defer { files.close(file) }
+        try files.write(file, at: 0, bytes)
+    }
 }

@@ -55,7 +55,8 @@ struct StateDirectoryTests {
         state.close()
     }
 
-    @Test("names that are no folder's are refused", arguments: ["", ".", "..", ".x", "a/b", "a\0"])
+    @Test(
+        "names that are no folder's are refused", arguments: ["", ".", "..", ".x", "a/b", "nul\0"])
     func names(name: String) throws {
         let state = try open()
         let error = #expect(throws: StoreError.self) {

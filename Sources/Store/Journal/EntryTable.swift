@@ -44,7 +44,10 @@ struct EntryTable: Sendable {
             entries[found].sequence = sequence
             if entries[found].valueCount >= value.count {
                 let start = entries[found].position + Int(entries[found].keyCount)
-                arena.replaceSubrange(start..<start + value.count, with: value)
+                arena.withUnsafeMutableBytes { arena in
+                    UnsafeMutableRawBufferPointer(rebasing: arena[start..<start + value.count])
+                        .copyMemory(from: value)
+                }
             } else {
                 entries[found].position = arena.count
                 arena.append(contentsOf: key)

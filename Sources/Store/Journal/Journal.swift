@@ -194,10 +194,15 @@ package final class Journal: @unchecked Sendable {
     /// name leaves the journal as it was.
     private func createFirst(_ record: JournalRecordBuilder) throws(StoreError) {
         try fileSystem.createDirectory(directory, permissions: 0o700)
-        try fileSystem.syncDirectory(Store.directory(of: directory))
         var state = RecoveredState()
         record.apply(to: &state)
         try replace(with: try writeBase(state, number: 1, after: nil), number: 1)
+        // Last, because the syncs before have often written the folder's own name already.
+        do throws(StoreError) {
+            try fileSystem.syncDirectory(Store.directory(of: directory))
+        } catch {
+            throw fence(error)
+        }
     }
 
     /// Replaces the file by a new base that holds its live entries and the record.

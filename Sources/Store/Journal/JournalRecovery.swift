@@ -40,6 +40,7 @@ struct JournalRecovery {
         // Records are appended only after the name was synced, so that one proves the other.
         if recovery.replay.tip.length == recovery.replay.baseLength || !numbers.isEmpty {
             try fileSystem.syncDirectory(directory)
+            try fileSystem.syncDirectory(Store.directory(of: directory))
         }
         for older in numbers {
             try recovery.retire(older, directory, identity, fileSystem)
@@ -99,10 +100,8 @@ struct JournalRecovery {
             old = try .read(
                 file, length: fileSystem.status(file).length, identity: identity, number: older,
                 isStateWanted: false, fileSystem: fileSystem)
-        } catch  where error.kind == .damaged {
-            return false
         } catch {
-            // Foreign, newer or unreadable now: nothing that this program understands.
+            // Damaged, foreign, newer or unreadable now: nothing that this program understands.
             return false
         }
         guard older == newest.number - 1 else { return true }

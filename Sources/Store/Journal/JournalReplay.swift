@@ -10,7 +10,6 @@ struct JournalReplay {
     var baseLength: Int64
     /// Where the last record that changed anything ends.
     var lastRecordEnd: Int64
-    var recordCount: UInt64
     /// What follows the last whole record, if anything does.
     var torn: SegmentReader.Torn?
 
@@ -28,32 +27,44 @@ struct JournalReplay {
         let reader = try SegmentReader(file, length: length, fileSystem: fileSystem)
         try reader.expect(.journal, identity: identity, number: number)
         var replay = JournalReplay(
-            header: reader.header, tip: reader.tip, baseLength: 0, lastRecordEnd: 0, recordCount: 0)
-        var pending = PendingRecord()
+            header: reader.header, tip: reader.tip, baseLength: 0, lastRecordEnd: 0)
+        // The blocks of a record whose last block has not been read yet.
+        var pending: [(header: BlockHeader, payload: [UInt8])] = []
+        var isOpen = false
         while let (header, payload) = try reader.next() {
             switch header.type {
             case .base, .changes:
                 let isBase = header.type == .base
                 guard isBase == (replay.baseLength == 0),
-                    header.flags.contains(.begins) == pending.isEmpty
+                    header.flags.contains(.begins) == !isOpen
                 else { throw .damaged(reader.path, at: header.position, "a block is out of order") }
-                pending.add(header, isStateWanted ? payload : nil)
-                guard header.flags.contains(.commits) else { continue }
-                try pending.apply(to: &replay.state, reader.path)
-                if isBase {
-                    replay.baseLength = header.end
-                } else {
-                    replay.recordCount += 1
+                isOpen = !header.flags.contains(.commits)
+                if isStateWanted {
+                    // Of a record nothing acts before all of it is known to be there. A base that
+                    // is not whole is an error anyway, and a single block is whole.
+                    if isBase || (!isOpen && pending.isEmpty) {
+                        try replay.apply(header, payload, reader.path)
+                    } else {
+                        pending.append((header, [UInt8](payload)))
+                    }
                 }
+                if isOpen { continue }
+                for (header, payload) in pending {
+                    try payload.span.bytes.withUnsafeBytes { bytes throws(StoreError) in
+                        try replay.apply(header, bytes, reader.path)
+                    }
+                }
+                pending.removeAll(keepingCapacity: true)
+                if isBase { replay.baseLength = header.end }
                 replay.lastRecordEnd = header.end
-            case .mark where pending.isEmpty: break
+            case .mark where !isOpen: break
             case .mark, .footer, .rows, .segmentHeader:
                 throw .damaged(reader.path, at: header.position, "a block is out of order")
             }
             replay.tip = reader.tip
         }
         replay.torn = reader.torn
-        if replay.torn == nil, !pending.isEmpty {
+        if replay.torn == nil, isOpen {
             replay.torn = SegmentReader.Torn(
                 position: replay.tip.length, cause: "the last record has no end")
         }
@@ -66,27 +77,12 @@ struct JournalReplay {
         replay.tip.syncedLength = max(replay.baseLength, replay.statedLength)
         return replay
     }
-}
 
-/// The blocks of a record whose last block has not been read yet. Nothing of a record acts before
-/// all of it is known to be there.
-private struct PendingRecord {
-    private var blocks: [(header: BlockHeader, payload: [UInt8])] = []
-    private(set) var isEmpty = true
-
-    /// - Parameter payload: `nil` where the record is only looked for.
-    mutating func add(_ header: BlockHeader, _ payload: UnsafeRawBufferPointer?) {
-        isEmpty = false
-        if let payload { blocks.append((header, [UInt8](payload))) }
-    }
-
-    /// Makes the record's changes and forgets it.
-    mutating func apply(to state: inout RecoveredState, _ path: String) throws(StoreError) {
-        for (header, payload) in blocks {
-            let fault = payload.withUnsafeBytes { state.apply($0, rowCount: header.rowCount) }
-            if let fault { throw .damaged(path, at: header.position, fault) }
+    private mutating func apply(
+        _ header: BlockHeader, _ payload: UnsafeRawBufferPointer, _ path: String
+    ) throws(StoreError) {
+        if let fault = state.apply(payload, rowCount: header.rowCount) {
+            throw .damaged(path, at: header.position, fault)
         }
-        blocks.removeAll(keepingCapacity: true)
-        isEmpty = true
     }
 }
