@@ -157,27 +157,28 @@ struct OutputPath {
 
     private static func text(_ pieces: [Piece], _ time: Int64) -> String {
         let (days, micros) = floorDivide(time, 86_400_000_000)
-        let date = CivilDate(daysSinceEpoch: days)
+        let date = CivilDate(daysSinceEpoch: Int(days))
         return pieces.map { piece -> String in
             guard case .letter(let letter) = piece else {
                 if case .text(let fixed) = piece { return fixed }
                 return ""
             }
             switch letter {
-            case 0x59: return padded(date.year, 4)
-            case 0x6d: return padded(date.month, 2)
-            case 0x64: return padded(date.day, 2)
+            case 0x59: return padded(Int64(date.year), 4)
+            case 0x6d: return padded(Int64(date.month), 2)
+            case 0x64: return padded(Int64(date.day), 2)
             case 0x48: return padded(micros / 3_600_000_000, 2)
             case 0x4d: return padded(micros / 60_000_000 % 60, 2)
             case 0x53: return padded(micros / 1_000_000 % 60, 2)
-            default: return padded(date.dayOfYear, 3)
+            default: return padded(Int64(date.dayOfYear), 3)
             }
         }.joined()
     }
 
     private static func date(_ day: Int64) -> String {
-        let date = CivilDate(daysSinceEpoch: day)
-        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))"
+        let date = CivilDate(daysSinceEpoch: Int(day))
+        return
+            "\(padded(Int64(date.year), 4))-\(padded(Int64(date.month), 2))-\(padded(Int64(date.day), 2))"
     }
 
     private static func padded(_ value: Int64, _ digits: Int) -> String {

@@ -1,4 +1,5 @@
 import Glibc
+import Operators
 
 // How values are written in every text format: JSON, CSV, lines.
 
@@ -82,106 +83,37 @@ extension OutputBytes {
         append(text)
     }
 
-    /// RFC 3339 in UTC with as many digits of a second as it takes: `2026-01-01T00:00:10Z`,
-    /// `…:10.5Z`. Years before 0 and after 9999 have a sign and six digits, as ISO 8601 has it.
+    /// RFC 3339 in UTC: `2026-01-01T00:00:10Z`, `…:10.500Z`.
+    ///
+    /// What lies outside the years 1 to 9999 has a sign and six digits for the year, as ISO 8601
+    /// has it.
     ///
     /// - Parameter micros: Microseconds since the Unix epoch.
     @inline(__always)
     mutating func appendTimestamp(_ micros: Int64) {
-        reserve(40)
-        let (days, microsOfDay) = floorDivide(micros, 86_400_000_000)
-        appendDate(days: days)
-        let seconds = microsOfDay / 1_000_000
-        var fraction = microsOfDay % 1_000_000
-        cursor.pointee = 0x54
-        advance(1)
-        appendPair(seconds / 3600)
-        cursor.pointee = 0x3a
-        advance(1)
-        appendPair(seconds / 60 % 60)
-        cursor.pointee = 0x3a
-        advance(1)
-        appendPair(seconds % 60)
-        if fraction != 0 {
-            cursor.pointee = 0x2e
-            advance(1)
-            var digits = 6
-            while fraction % 10 == 0 {
-                fraction /= 10
-                digits &-= 1
-            }
-            var place = digits &- 1
-            while place >= 0 {
-                cursor[place] = 0x30 &+ UInt8(truncatingIfNeeded: fraction % 10)
-                fraction /= 10
-                place &-= 1
-            }
-            advance(digits)
-        }
-        cursor.pointee = 0x5a
-        advance(1)
+        guard Timestamp.isInRange(micros) else { return appendDistant(micros) }
+        reserve(Timestamp.textBytesMax)
+        advance(Timestamp.write(micros, into: cursor))
     }
 
-    /// `2026-01-01`, of days since the epoch.
-    mutating func appendDate(days: Int64) {
-        reserve(24)
-        let date = CivilDate(daysSinceEpoch: days)
-        if date.year >= 0 && date.year <= 9999 {
-            appendPair(date.year / 100)
-            appendPair(date.year % 100)
-        } else {
-            cursor.pointee = date.year < 0 ? 0x2d : 0x2b
-            advance(1)
-            let year = Int64(date.year.magnitude)
-            appendPair(year / 10_000)
-            appendPair(year / 100 % 100)
-            appendPair(year % 100)
-        }
-        cursor.pointee = 0x2d
-        advance(1)
-        appendPair(date.month)
-        cursor.pointee = 0x2d
-        advance(1)
-        appendPair(date.day)
-    }
-
-    /// Two digits of a number in 0...99; room has been reserved.
-    @inline(__always)
-    mutating func appendPair(_ value: Int64) {
-        // SAFETY: the callers' arithmetic keeps the value in 0...99, and they reserved the room.
-        UnsafeMutableRawPointer(cursor).storeBytes(
-            of: digitPairs[Int(value)], as: UInt16.self)
-        advance(2)
-    }
-}
-
-/// A day of the proleptic Gregorian calendar.
-struct CivilDate: Equatable {
-    let year: Int64
-    let month: Int64
-    let day: Int64
-
-    /// By counting in eras of 400 years that begin on 1 March, so that the leap day is the last of
-    /// its year.
-    @inline(__always)
-    init(daysSinceEpoch: Int64) {
-        let (era, dayOfEra) = floorDivide(daysSinceEpoch &+ 719_468, 146_097)
-        let leapDays = dayOfEra / 1460 &- dayOfEra / 36_524 &+ dayOfEra / 146_096
-        let yearOfEra = (dayOfEra &- leapDays) / 365
-        let dayOfYear = dayOfEra &- (365 &* yearOfEra &+ yearOfEra / 4 &- yearOfEra / 100)
-        let shifted = (5 &* dayOfYear &+ 2) / 153
-        day = dayOfYear &- (153 &* shifted &+ 2) / 5 &+ 1
-        month = shifted < 10 ? shifted &+ 3 : shifted &- 9
-        year = era &* 400 &+ yearOfEra &+ (month <= 2 ? 1 : 0)
-    }
-}
-
-extension CivilDate {
-    /// 1...366
-    var dayOfYear: Int64 {
-        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-        let before: [Int64] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
-        return before[Int(month - 1)] + day + (isLeap && month > 2 ? 1 : 0)
+    @inline(never)
+    private mutating func appendDistant(_ micros: Int64) {
+        let (days, microsOfDay) = floorDivide(micros, Timestamp.microsPerDay)
+        let date = CivilDate(daysSinceEpoch: Int(days))
+        // The same month, day and time in a year that has a leap day when this one has.
+        let near = CivilDate(
+            year: CivilDate.isLeap(date.year) ? 2000 : 2001, month: date.month, day: date.day)
+        let start = count
+        reserve(Timestamp.textBytesMax)
+        advance(
+            Timestamp.write(
+                Int64(near.daysSinceEpoch) * Timestamp.microsPerDay + microsOfDay, into: cursor))
+        let rest = Array(array[(start + 4)...])
+        truncate(to: start)
+        let year = String(date.year.magnitude)
+        append(date.year < 0 ? 0x2d : 0x2b)
+        append(String(repeating: "0", count: max(0, 6 - year.utf8.count)) + year)
+        append(rest)
     }
 }
 
