@@ -229,8 +229,38 @@ final class EmbeddedEngine: Engine {
     // MARK: Removing
 
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {
-        try storing { () throws(StoreError) in
-            try services.state.removeJournal(pipeline)
+        if output == .forget {
+            return try storing { () throws(StoreError) in
+                try services.state.removeJournal(pipeline)
+            }
         }
+        let journal = try storing { () throws(StoreError) in
+            try services.state.openJournal(pipeline, identity: Array(pipeline.utf8))
+        }
+        defer { journal.close() }
+        guard let recovered = journal.takeRecovered() else { return }
+        var meta = CheckpointMeta()
+        do throws(StateError) {
+            let old = try CheckpointMeta(decoding: recovered.meta)
+            meta.epoch = old.epoch + 1
+            meta.at = WallClock.micros()
+            meta.sinks = old.sinks
+        } catch {
+            throw EngineError(message: error.message, node: nil, isTerminal: true)
+        }
+        if output == .replace {
+            do throws(ConnectorError) {
+                try FileSinkOutputs.remove(
+                    meta.sinks.map { ($0.name, $0.value) },
+                    fileSystem: services.state.fileSystem)
+            } catch {
+                throw EngineError(error, node: nil)
+            }
+            meta.sinks = []
+        }
+        var record = JournalRecordBuilder()
+        for node in recovered.nodes { record.dropNode(node: node) }
+        record.setMeta(meta.encoded())
+        try storing { () throws(StoreError) in try journal.commit(&record) }
     }
 }

@@ -28,9 +28,14 @@ enum StateDisposition: String, Sendable {
     case keep, anew
 }
 
-/// What `reset` does with the rows a file sink has written.
+/// What becomes of the rows that a pipeline's file sinks have written when its state goes.
 enum OutputDisposition: String, Sendable {
-    case keep, replace
+    /// They stay, and the pipeline writes on behind them.
+    case keep
+    /// The files are deleted; the pipeline writes them anew.
+    case replace
+    /// They stay and are no longer the pipeline's.
+    case forget
 }
 
 enum PipelineExit: Sendable {

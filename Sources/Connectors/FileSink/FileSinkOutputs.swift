@@ -1,0 +1,35 @@
+import Store
+
+/// The files that a file sink's token names, for who begins a pipeline's output anew.
+package enum FileSinkOutputs {
+    /// Deletes the files.
+    ///
+    /// - Parameter tokens: Tokens of file sinks by the sinks' names; those of other sinks are passed
+    ///   over.
+    /// - Throws: ``ConnectorError``, terminal, before anything is deleted, where a sink has written
+    ///   more files than its token names (`roll`, `partition_by`, a path with time in it).
+    package static func remove(
+        _ tokens: [(sink: String, token: [UInt8])], fileSystem: any FileSystem
+    ) throws(ConnectorError) {
+        var paths: [String] = []
+        for (sink, bytes) in tokens {
+            guard let token = FileSinkToken(bytes) else { continue }
+            for file in token.files {
+                guard file.number == nil, file.key.isEmpty || file.key == [0] else {
+                    throw ConnectorError(
+                        .terminal,
+                        "cannot replace the output of sink '\(sink)': it consists of several files, "
+                            + "'\(file.path)' among them; move them away and use --output keep")
+                }
+                paths.append(file.path)
+            }
+        }
+        for path in paths {
+            do throws(StoreError) {
+                _ = try fileSystem.unlink(path)
+            } catch {
+                throw ConnectorError(.transient, error.message)
+            }
+        }
+    }
+}
