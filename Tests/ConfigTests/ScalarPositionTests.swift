@@ -6,7 +6,7 @@ import Testing
 /// The scalar under `a:`.
 private func parsedScalar(_ text: String) -> (LocatedScalar, SourceText)? {
     let source = SourceText(path: "test.yaml", bytes: Array(text.utf8))
-    guard case .mapping(let entries)? = parseYaml(source).documents.first?.content,
+    guard case .mapping(let entries)? = parseYaml(source).documents.first?.root.content,
         case .scalar(let scalar)? = entries.first?.value.content
     else { return nil }
     return (scalar, source)

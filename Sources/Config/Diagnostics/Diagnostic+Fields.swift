@@ -1,5 +1,3 @@
-import Operators
-
 /// What can be wrong with a field by itself.
 extension Diagnostic {
     static func unknownKey(
@@ -8,7 +6,7 @@ extension Diagnostic {
         Diagnostic(
             "unknown key '\(key)'", at: place,
             label: "\(owner) takes \(known.joined(separator: ", "))",
-            help: NameSuggestion.nearest(to: key, among: known + later).map {
+            help: suggestion(for: key, among: known + later).map {
                 "did you mean '\($0)'?"
             })
     }
@@ -57,7 +55,7 @@ extension Diagnostic {
         Diagnostic(
             "unknown \(name) '\(written)'", at: place,
             label: "one of \(choices.joined(separator: ", "))",
-            help: NameSuggestion.nearest(to: written, among: choices).map {
+            help: suggestion(for: written, among: choices).map {
                 "did you mean '\($0)'?"
             })
     }

@@ -1,5 +1,3 @@
-import Operators
-
 /// What can be wrong between nodes and columns.
 extension Diagnostic {
     static func duplicateNode(
@@ -17,7 +15,7 @@ extension Diagnostic {
         Diagnostic(
             "unknown node '\(name)'", at: place,
             label: known.isEmpty ? nil : "there is \(listed(known))",
-            help: NameSuggestion.nearest(to: name, among: known).map { "did you mean '\($0)'?" })
+            help: suggestion(for: name, among: known).map { "did you mean '\($0)'?" })
     }
 
     static func unknownTable(
@@ -28,7 +26,7 @@ extension Diagnostic {
             at: place,
             label: tables.isEmpty
                 ? "the pipeline has no tables" : "there is \(listed(tables))",
-            help: NameSuggestion.nearest(to: name, among: tables).map { "did you mean '\($0)'?" })
+            help: suggestion(for: name, among: tables).map { "did you mean '\($0)'?" })
     }
 
     static func readsSink(_ name: String, at place: FileLocation) -> Diagnostic {
@@ -43,7 +41,7 @@ extension Diagnostic {
         Diagnostic(
             "unknown port '\(port)' of '\(node)'", at: place,
             label: "there is \(ports.joined(separator: ", "))",
-            help: NameSuggestion.nearest(to: port, among: ports).map {
+            help: suggestion(for: port, among: ports).map {
                 "did you mean '\(node).\($0)'?"
             })
     }
@@ -117,7 +115,7 @@ extension Diagnostic {
             "unknown column '\(name)'", at: place,
             label: "'\(owner)' has \(columns.isEmpty ? "no columns" : listed(columns))",
             help: help
-                ?? NameSuggestion.nearest(to: name, among: columns).map { "did you mean '\($0)'?" })
+                ?? suggestion(for: name, among: columns).map { "did you mean '\($0)'?" })
     }
 
     static func unknownQualifier(
@@ -126,7 +124,7 @@ extension Diagnostic {
         Diagnostic(
             "no input is called '\(name)'", at: place,
             label: known.isEmpty ? nil : "there is \(listed(known))",
-            help: NameSuggestion.nearest(to: name, among: known).map { "did you mean '\($0)'?" })
+            help: suggestion(for: name, among: known).map { "did you mean '\($0)'?" })
     }
 
     static func intervalColumn(at place: FileLocation) -> Diagnostic {
@@ -143,6 +141,22 @@ extension Diagnostic {
             label: "the key is \(listed(key))",
             help: key.count == 1
                 ? "write match: {\(name): \(key[0])}" : "match each column of the key once")
+    }
+
+    static func tooManyColumns(_ owner: String, at place: FileLocation) -> Diagnostic {
+        Diagnostic("\(owner) has more than \(SpecLimits.columnsMax) columns", at: place)
+    }
+
+    static func tooManyColumnsInAll(at place: FileLocation) -> Diagnostic {
+        Diagnostic(
+            "the nodes of the pipeline have more than \(SpecLimits.columnsInAllMax) columns in all",
+            at: place, label: "what follows was not checked")
+    }
+
+    static func nowOverChanges(at place: FileLocation) -> Diagnostic {
+        Diagnostic(
+            "now() cannot be read over rows that change", at: place,
+            label: "a row would be taken back with another value than it was given with")
     }
 
     static func ambiguousColumn(

@@ -1,5 +1,3 @@
-import Operators
-
 /// What can be wrong with sources, tables and sinks.
 extension Diagnostic {
     private static let types = ["boolean", "bigint", "double", "string", "timestamp"]
@@ -12,7 +10,7 @@ extension Diagnostic {
             "time": "timestamp",
         ]
         let meant =
-            familiar[text.lowercased()] ?? NameSuggestion.nearest(to: text, among: types)
+            familiar[text.lowercased()] ?? suggestion(for: text, among: types)
         return Diagnostic(
             "unknown type '\(text)'", at: place,
             label: "types are \(types.joined(separator: ", "))",
@@ -48,7 +46,7 @@ extension Diagnostic {
     static func unknownOverride(_ name: String, known: [String]) -> Diagnostic {
         Diagnostic(
             "--param \(name) names no parameter", at: nil,
-            help: NameSuggestion.nearest(to: name, among: known).map { "did you mean '\($0)'?" }
+            help: suggestion(for: name, among: known).map { "did you mean '\($0)'?" }
                 ?? "declare it: parameters: {\(name): …}")
     }
 

@@ -149,6 +149,12 @@ extension LoadContext {
     }
 
     private func checkPathPattern(_ path: SpecText) {
+        if path.value.contains(where: { "*?[".contains($0) }) {
+            report(
+                .isNot(
+                    "path", "of a sink cannot hold * ? [, which match many files",
+                    at: location(path.scalar)))
+        }
         var rest = path.value[...]
         while let sign = rest.firstIndex(of: "%") {
             let letter = rest[rest.index(after: sign)...].prefix(1)

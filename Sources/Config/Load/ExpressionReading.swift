@@ -24,6 +24,9 @@ struct ExpressionReader {
         }
         switch ExpressionBinder.bind(scalar.text, in: binderScope(scope), expecting: type) {
         case .success(let expression):
+            if scope.isUpdating, expression.usesNow {
+                context.report(.nowOverChanges(at: context.location(scalar)))
+            }
             return isJudged(scalar, in: scope, groups: []) ? expression : nil
         case .failure(let found):
             report(found, scalar, scope, groups: [])
@@ -42,6 +45,13 @@ struct ExpressionReader {
             scalar.text, in: binderScope(scope), groupColumns: groups)
         switch bound {
         case .success(let aggregate):
+            let expressions =
+                [aggregate.result]
+                + aggregate.calls.flatMap { [$0.argument, $0.filter] }
+                .compactMap { $0 }
+            if scope.isUpdating, expressions.contains(where: \.usesNow) {
+                context.report(.nowOverChanges(at: context.location(scalar)))
+            }
             return isJudged(scalar, in: scope, groups: groups) ? aggregate : nil
         case .failure(let found):
             report(found, scalar, scope, groups: groups)

@@ -64,11 +64,18 @@ struct FieldReader {
             }
             return nil
         }
-        if entry.value.isNull {
+        if entry.value.isNull, !isChoice(entry.value, of: field) {
             context.report(.emptyField(field, at: context.location(entry.key)))
             return nil
         }
         return entry.value.isBroken ? nil : entry.value
+    }
+
+    /// Whether a plain `null` is one of the words that the field takes.
+    private func isChoice(_ value: LocatedValue, of field: SpecField) -> Bool {
+        guard case .choice(let names) = field.form, case .scalar(let scalar) = value.content
+        else { return false }
+        return names.contains(scalar.text)
     }
 
     /// Where a key stands; the mapping's beginning when it is absent.

@@ -66,6 +66,11 @@ extension ExpressionReader {
     {
         var result: [ResolvedItem] = []
         for item in items {
+            if result.count > SpecLimits.columnsMax {
+                context.report(
+                    .tooManyColumns("the list", at: context.location(item.scalar)))
+                break
+            }
             switch item {
             case .named(let name, let value):
                 checkName(name)

@@ -3,28 +3,44 @@ import Operators
 /// What reading one document shares: the file, what may be seen of the machine, and everything
 /// found wrong so far. Lives for one load, on one thread.
 final class LoadContext {
-    /// How many diagnostics one document may give; a file of ten thousand mistakes is cut here.
-    static let diagnosticsMax = 200
-
     let source: SourceText
     let environment: SpecEnvironment
     let options: SpecLoadOptions
     let allowedPaths: AllowedPaths
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var hasErrors = false
+    private var columnsLeft = SpecLimits.columnsInAllMax
     /// Overrides of parameters that a document declares.
     var usedOverrides: Set<String> = []
 
-    init(source: SourceText, environment: SpecEnvironment, options: SpecLoadOptions) {
+    init(
+        source: SourceText, environment: SpecEnvironment, options: SpecLoadOptions,
+        allowedPaths: AllowedPaths
+    ) {
         self.source = source
         self.environment = environment
         self.options = options
-        allowedPaths = AllowedPaths(environment)
+        self.allowedPaths = allowedPaths
     }
 
-    func report(_ diagnostic: Diagnostic) {
-        if diagnostic.severity == .error { hasErrors = true }
-        if diagnostics.count < LoadContext.diagnosticsMax { diagnostics.append(diagnostic) }
+    /// Adds a diagnostic; past ``SpecLimits/diagnosticsMax`` it is not even made.
+    func report(_ diagnostic: @autoclosure () -> Diagnostic) {
+        let isFull = diagnostics.count >= SpecLimits.diagnosticsMax
+        if isFull && hasErrors { return }
+        let made = diagnostic()
+        if made.severity == .error { hasErrors = true }
+        if !isFull { diagnostics.append(made) }
+    }
+
+    /// Counts the columns of one more node.
+    ///
+    /// - Returns: false, reported once, when the pipeline has too many in all.
+    func spendColumns(_ count: Int, at range: Range<Int>) -> Bool {
+        let hadSome = columnsLeft > 0
+        columnsLeft -= count
+        if columnsLeft > 0 { return true }
+        if hadSome { report(.tooManyColumnsInAll(at: location(range))) }
+        return false
     }
 
     func location(_ range: Range<Int>) -> FileLocation { source.location(range) }

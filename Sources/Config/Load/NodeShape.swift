@@ -41,6 +41,8 @@ struct ColumnScope {
     var entries: [ExpressionScope.Entry]
     var doubtful: Set<String>
     var isOpen: Bool
+    /// Whether the rows change, so that each must be computed again as it was.
+    var isUpdating: Bool
 
     init(owner: String, shape: NodeShape, qualifier: String?) {
         self.owner = owner
@@ -49,6 +51,7 @@ struct ColumnScope {
         }
         doubtful = shape.doubtful
         isOpen = shape.isOpen
+        isUpdating = shape.change.map { $0 != .append } ?? false
     }
 
     var columnNames: [String] { entries.map(\.field.name) }

@@ -53,6 +53,7 @@ extension PipelineReader {
         }
         result.scope.doubtful = doubtfulGroups.union(compute.doubtful)
         result.scope.isOpen = groups.isOpen
+        result.scope.isUpdating = !isWindowed
         if isWindowed {
             result.change = .append
         } else if input.change != nil {
@@ -197,7 +198,13 @@ extension PipelineReader {
     ) -> Compute {
         var compute = Compute()
         guard reader.has("compute") else { return compute }
-        for entry in reader.namedEntries("compute") {
+        let entries = reader.namedEntries("compute")
+        if entries.count > SpecLimits.columnsMax {
+            context.report(
+                .tooManyColumns("'compute'", at: context.location(reader.keyRange("compute"))))
+            return compute
+        }
+        for entry in entries {
             let name = entry.key.text
             let place = context.location(entry.key)
             if name == "rowtime" || name.isEmpty {

@@ -69,13 +69,13 @@ extension PipelineReader {
             hasBrokenReferences = true
             return nil
         }
-        let tables = nodes.filter { $0.kind == .table }.map(\.name)
         if let node = node(scalar.text), node.kind == .table {
             readNames.insert(node.name)
             return node.name
         }
         hasBrokenReferences = true
         if !badNames.contains(scalar.text), !hasOpenSections {
+            let tables = nodes.filter { $0.kind == .table }.map(\.name)
             context.report(
                 .unknownTable(
                     scalar.text, tables: tables, isOther: node(scalar.text)?.kind.rawValue,

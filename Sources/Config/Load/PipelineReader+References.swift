@@ -49,9 +49,10 @@ extension PipelineReader {
             return ([], true)
         }
         var inputs: [ReadReference] = []
+        var seen: Set<NodeReference> = []
         for item in items {
             guard let input = readReference(item) else { continue }
-            if inputs.contains(where: { $0.reference == input.reference }) {
+            if !seen.insert(input.reference).inserted {
                 context.report(
                     .listedTwice(input.scalar.text, at: context.location(input.scalar)))
             } else {

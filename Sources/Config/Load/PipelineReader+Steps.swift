@@ -20,6 +20,8 @@ extension PipelineReader {
         let reader = step.reader
         let input = readInputShape(step)
         inputShapes[step.node.name] = input
+        let cost = 1 + 2 * input.schema.count
+        guard context.spendColumns(cost, at: step.node.key.range) else { return }
         let qualifier = readAlias(step)
         let inputScope = ColumnScope(
             owner: inputOwner(step, qualifier), shape: input, qualifier: qualifier)
@@ -135,7 +137,12 @@ extension PipelineReader {
     ) -> [NamedExpression] {
         guard let value = reader.value("add") else { return [] }
         var additions: [NamedExpression] = []
-        for item in context.readItems(value, field: SpecFields.step["add"]!) {
+        let items = context.readItems(value, field: SpecFields.step["add"]!)
+        if items.count > SpecLimits.columnsMax {
+            context.report(.tooManyColumns("'add'", at: context.location(value)))
+            return []
+        }
+        for item in items {
             guard case .named(let name, _) = item else {
                 context.report(
                     .isNot(

@@ -15,6 +15,11 @@ extension LoadContext {
         var result = ReadSchema()
         let entries = node.namedEntries("schema")
         result.isOpen = entries.isEmpty
+        if entries.count > SpecLimits.columnsMax {
+            report(.tooManyColumns("'schema'", at: location(node.keyRange("schema"))))
+            result.isOpen = true
+            return result
+        }
         for (ordinal, entry) in entries.enumerated() {
             let name = entry.key.text
             if name.isEmpty || name == "rowtime" {

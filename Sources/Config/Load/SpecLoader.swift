@@ -41,26 +41,21 @@ package struct SpecLoader: Sendable {
     package func load(bytes: [UInt8], path: String) -> LoadResult {
         let source = SourceText(path: path, bytes: bytes)
         let yaml = parseYaml(source)
-        var result = LoadResult(pipelines: [], failed: [], diagnostics: yaml.diagnostics)
-        if yaml.isBroken {
-            result.failed = namesOfBrokenFile(source)
-            result.diagnostics = result.diagnostics.inFileOrder()
-            return result
+        if let problem = yaml.problem {
+            return LoadResult(
+                pipelines: [], failed: namesOfBrokenFile(source), diagnostics: [problem])
         }
+        var result = LoadResult(pipelines: [], failed: [], diagnostics: [])
+        let allowedPaths = AllowedPaths(environment)
         var names: [String: FileLocation] = [:]
         var usedOverrides: Set<String> = []
         for document in yaml.documents {
-            let context = LoadContext(source: source, environment: environment, options: options)
-            let read = readDocument(document, context, &names)
-            // What the YAML reader found in the document fails it too.
-            let isSpoiled = yaml.diagnostics.contains { problem in
-                guard let line = problem.location?.line else { return true }
-                let lines =
-                    source.lineIndex(of: document.range.lowerBound) + 1...source.lineIndex(
-                        of: max(document.range.lowerBound, document.range.upperBound - 1)) + 1
-                return lines.contains(line)
-            }
-            if let spec = read.spec, !isSpoiled {
+            let context = LoadContext(
+                source: source, environment: environment, options: options,
+                allowedPaths: allowedPaths)
+            for problem in document.diagnostics { context.report(problem) }
+            let read = readDocument(document.root, context, &names)
+            if let spec = read.spec {
                 result.pipelines.append(spec)
             } else {
                 result.failed.append(

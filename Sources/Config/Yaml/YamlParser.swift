@@ -1,12 +1,15 @@
-import Operators
+/// One document of a file, and what is wrong with it as YAML.
+package struct YamlDocument: Sendable {
+    package var root: LocatedValue
+    package var diagnostics: [Diagnostic]
+}
 
 /// What a file of YAML gave: its documents, or why not.
 package struct YamlFile: Sendable {
     /// In the order of the file. Empty when the file is broken: no part of it is to be used.
-    package var documents: [LocatedValue]
-    package var diagnostics: [Diagnostic]
-    /// Whether the file cannot be read as YAML at all.
-    package var isBroken: Bool
+    package var documents: [YamlDocument]
+    /// Why it cannot be read as YAML at all; nil when it can.
+    package var problem: Diagnostic?
 }
 
 /// Reads a file of one or more YAML documents into located values.
@@ -16,15 +19,13 @@ package struct YamlFile: Sendable {
 /// - Complexity: O(bytes + expanded nodes).
 package func parseYaml(_ source: SourceText) -> YamlFile {
     if let problem = unreadableText(in: source) {
-        return YamlFile(documents: [], diagnostics: [problem], isBroken: true)
+        return YamlFile(documents: [], problem: problem)
     }
     var builder = YamlBuilder(source: source)
     do {
-        let documents = try builder.read()
-        return YamlFile(
-            documents: documents, diagnostics: builder.diagnostics, isBroken: false)
+        return YamlFile(documents: try builder.read(), problem: nil)
     } catch {
-        return YamlFile(documents: [], diagnostics: builder.diagnostics + [error], isBroken: true)
+        return YamlFile(documents: [], problem: error)
     }
 }
 
@@ -47,7 +48,8 @@ private struct YamlBuilder {
     }
 
     let source: SourceText
-    var diagnostics: [Diagnostic] = []
+    /// Of the document that is being read.
+    private var diagnostics: [Diagnostic] = []
     private let offsets: CharacterOffsets
     private var anchors: [String: Anchor] = [:]
     private var openAnchors: Set<String> = []
@@ -58,10 +60,10 @@ private struct YamlBuilder {
         offsets = CharacterOffsets(source.bytes)
     }
 
-    mutating func read() throws(Diagnostic) -> [LocatedValue] {
+    mutating func read() throws(Diagnostic) -> [YamlDocument] {
         var events = YamlEvents(source: source, offsets: offsets)
         defer { events.close() }
-        var documents: [LocatedValue] = []
+        var documents: [YamlDocument] = []
         while true {
             let event = try events.next()
             switch event.kind {
@@ -69,9 +71,12 @@ private struct YamlBuilder {
             case .documentStart:
                 anchors = [:]
                 openAnchors = []
+                diagnostics = []
                 let root = try value(events.next(), depth: 0, &events).value
                 // An empty document, such as a file of comments, holds nothing to read.
-                if !root.isNull { documents.append(root) }
+                if !root.isNull {
+                    documents.append(YamlDocument(root: root, diagnostics: diagnostics))
+                }
             default: continue
             }
         }
@@ -84,14 +89,18 @@ private struct YamlBuilder {
             throw .unsupportedTag(at: source.location(event.range))
         }
         if case .alias(let name) = event.kind { return try expand(name, event.range, depth: depth) }
-        try spend(1, at: event.range)
+        var cost = 1
+        if case .scalar(let scalar) = event.kind {
+            cost += scalar.text.utf8.count / YamlLimits.textBytesPerNode
+        }
+        try spend(cost, at: event.range)
         if let anchor = event.anchor { openAnchors.insert(anchor) }
         let built: Built
         switch event.kind {
         case .scalar(let scalar):
             built = Built(
-                value: LocatedValue(content: .scalar(scalar), range: event.range), nodeCount: 1,
-                height: 0)
+                value: LocatedValue(content: .scalar(scalar), range: event.range),
+                nodeCount: cost, height: 0)
         case .sequenceStart:
             built = try sequence(from: event, depth: depth, &events)
         case .mappingStart:
@@ -113,7 +122,7 @@ private struct YamlBuilder {
         guard let anchor = anchors[name] else {
             throw .unknownAnchor(
                 name, isOpen: openAnchors.contains(name),
-                suggestion: NameSuggestion.nearest(to: name, among: anchors.keys.sorted()),
+                suggestion: suggestion(for: name, among: anchors.keys.sorted()),
                 at: source.location(range))
         }
         try spend(anchor.nodeCount, at: range)
@@ -210,7 +219,7 @@ private struct YamlBuilder {
         for entry in entries {
             let name = Array(entry.key.text.utf8)
             if let first = places[name] {
-                diagnostics.append(
+                report(
                     .duplicateKey(
                         entry.key.text, at: source.location(entry.key.range),
                         first: source.location(first)))
@@ -236,7 +245,7 @@ private struct YamlBuilder {
                 continue
             }
             let range = entries[first].value.range.lowerBound..<piece.key.range.upperBound
-            diagnostics.append(
+            report(
                 .cutAtComma(
                     key: entries[first].key.text,
                     text: String(decoding: source.bytes[range], as: UTF8.self),
@@ -260,6 +269,10 @@ private struct YamlBuilder {
             candidate -= 1
         }
         return nil
+    }
+
+    private mutating func report(_ diagnostic: Diagnostic) {
+        if diagnostics.count < SpecLimits.diagnosticsMax { diagnostics.append(diagnostic) }
     }
 
     private mutating func spend(_ count: Int, at range: Range<Int>) throws(Diagnostic) {
