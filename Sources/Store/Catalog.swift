@@ -125,6 +125,21 @@ package final class Catalog {
         entries[key] = nil
     }
 
+    /// Sets several entries (nil forgets one) with a single commit: all of them or none.
+    package func apply(_ changes: [(name: String, entry: CatalogEntry?)]) throws(StoreError) {
+        var record = JournalRecordBuilder()
+        for change in changes {
+            let key = [UInt8](change.name.utf8)
+            if let entry = change.entry {
+                record.put(node: Self.node, key: key, time: 0, value: entry.encoded())
+            } else {
+                record.delete(node: Self.node, key: key, time: 0)
+            }
+        }
+        try commit(&record, limit: incarnationLimit)
+        for change in changes { entries[[UInt8](change.name.utf8)] = change.entry }
+    }
+
     package func close() { journal.close() }
 
     private func commit(_ record: inout JournalRecordBuilder, limit: UInt64) throws(StoreError) {

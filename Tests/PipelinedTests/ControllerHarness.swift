@@ -52,7 +52,8 @@ final class ControllerHarness {
             random: { 0.5 },
             log: Log(format: .logfmt, now: now) { line in
                 shared.lines.withLock { $0.append(line) }
-            }, load: loadTiny, publish: { view in shared.view.withLock { $0 = view } })
+            }, reading: SpecLibrary.Reading(load: loadTiny, conflicts: SpecReading.conflicts),
+            publish: { view in shared.view.withLock { $0 = view } })
         var options = ControllerOptions(folder: folder)
         options.allowEmpty = allowEmpty
         return ControllerLoop(around, options)

@@ -125,7 +125,7 @@ func loadTiny(_ file: String, _ bytes: [UInt8]) -> LoadedFile {
                     sources: [], tables: [], steps: [], sinks: [], settings: settings),
                 meaning: PipelineMeaning(
                     digest: version + window + (settings.isSuspended ? "s" : ""),
-                    nodes: [.init(name: "counts", fingerprint: window, isStateful: true)])))
+                    nodes: [.init(name: "counts", fingerprint: window)])))
     }
     if text.isEmpty {
         loaded.problems.append(

@@ -11,9 +11,8 @@ struct PlanTests {
         PipelineMeaning(
             digest: digest,
             nodes: [
-                .init(name: "events", fingerprint: source, isStateful: true),
-                .init(name: "views", fingerprint: digest, isStateful: false),
-                .init(name: "counts", fingerprint: source + window, isStateful: true),
+                .init(name: "events", fingerprint: source),
+                .init(name: "counts", fingerprint: source + window),
             ])
     }
 

@@ -1,6 +1,10 @@
 /// Every command, in the order in which `help` lists them.
 enum CommandTable {
     static let all: [Command] = [
-        .run(RunCommand.run), .version, .help, .completion,
+        .run(RunCommand.run),
+        .validate, .explain, .graph, .diff,
+        .status, .describe, .events, .wait, .tap, .metrics,
+        .reload, .pause, .resume, .restart, .reset,
+        .version, .help, .completion,
     ]
 }

@@ -20,16 +20,22 @@ final class ControlClient {
     /// - Parameters:
     ///   - timeoutMicros: How long the daemon may be silent; nil for ever.
     ///   - onItem: Returns false to read no more.
-    /// - Returns: The result; nil when `onItem` ended it.
+    ///   - onRow: Given the rows of a tap as the daemon wrote them: numbers of any size stay as
+    ///     they are.
+    /// - Returns: The result; nil when `onItem` or `onRow` ended it.
     func request(
         _ method: String, _ params: JSONObject = JSONObject(), timeoutMicros: Int64? = 30_000_000,
-        onItem: (JSONValue) -> Bool = { _ in true }
+        onItem: (JSONValue) -> Bool = { _ in true }, onRow: ((String) -> Bool)? = nil
     ) throws(ControlFailure) -> JSONValue? {
         let id = JSONValue.integer(nextID)
         nextID += 1
         try send(ControlRequest(id: id, method: method, params: params).line)
         while true {
             let line = try readLine(timeoutMicros)
+            if let onRow, let row = ControlLine.row(in: line, id: id) {
+                if !onRow(row) { return nil }
+                continue
+            }
             guard let (answered, content) = ControlLine.parse(line) else {
                 throw ControlFailure(
                     code: .failed,

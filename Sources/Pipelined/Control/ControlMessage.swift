@@ -117,6 +117,28 @@ enum ControlLine: Equatable, Sendable {
         return Array(JSONValue.object(object).rendered.utf8) + [UInt8(ascii: "\n")]
     }
 
+    /// What stands before a row of a tap, and what stands behind it.
+    private static func rowFrame(_ id: JSONValue) -> (head: String, tail: String) {
+        ("{\"v\":\(ControlProtocol.version),\"id\":\(id.rendered),\"item\":{\"row\":", "}}")
+    }
+
+    /// A row of a tap, which is JSON already.
+    static func rowLine(_ row: String, id: JSONValue) -> [UInt8] {
+        let frame = rowFrame(id)
+        return Array((frame.head + row + frame.tail + "\n").utf8)
+    }
+
+    /// The row in a line of a tap; nil for other lines.
+    static func row(in line: [UInt8], id: JSONValue) -> String? {
+        let frame = rowFrame(id)
+        let head = Array(frame.head.utf8)
+        let tail = Array(frame.tail.utf8)
+        guard line.count >= head.count + tail.count, line.starts(with: head),
+            line.suffix(tail.count).elementsEqual(tail)
+        else { return nil }
+        return String(decoding: line[head.count..<(line.count - tail.count)], as: UTF8.self)
+    }
+
     /// Reads a line; nil when it is none of this protocol.
     static func parse(_ line: [UInt8]) -> (id: JSONValue, line: ControlLine)? {
         guard let value = try? JSONParser.parse(line),

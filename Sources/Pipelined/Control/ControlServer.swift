@@ -333,10 +333,3 @@ private final class ControlServerLoop {
 }
 
 private func openSpare() -> Int32 { open("/dev/null", O_RDONLY | O_CLOEXEC) }
-
-/// Microseconds on a clock that never jumps.
-func monotonicMicros() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
-}

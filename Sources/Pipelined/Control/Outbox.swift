@@ -95,6 +95,13 @@ final class ControlReply: Sendable {
             ControlLine.item(value).bytes(id: id), bytesMax: limits.streamBacklogBytesMax)
     }
 
+    /// Sends `{"row": …}` with a row that is JSON already.
+    func row(_ row: String) -> Outbox.Adding {
+        if isDone.withLock({ $0 }) { return .closed }
+        return outbox.add(
+            ControlLine.rowLine(row, id: id), bytesMax: limits.streamBacklogBytesMax)
+    }
+
     /// Answers, which ends the request; only the first answer counts.
     func result(_ value: JSONValue) { finish(.result(value)) }
 

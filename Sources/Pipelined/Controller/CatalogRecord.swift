@@ -26,7 +26,7 @@ struct CatalogRecord: Equatable, Sendable {
         ])
         if let stateMeaning {
             let nodes = stateMeaning.nodes.map {
-                JSONValue.array([.string($0.name), .string($0.fingerprint), .bool($0.isStateful)])
+                JSONValue.array([.string($0.name), .string($0.fingerprint)])
             }
             value["state"] = ["digest": .string(stateMeaning.digest), "nodes": .array(nodes)]
         }
@@ -57,11 +57,10 @@ struct CatalogRecord: Equatable, Sendable {
             }
             stateMeaning = PipelineMeaning(digest: digest, nodes: [])
             for node in nodes {
-                guard let parts = node.array, parts.count == 3, let name = parts[0].text,
-                    let fingerprint = parts[1].text, let isStateful = parts[2].bool
+                guard let parts = node.array, parts.count == 2, let name = parts[0].text,
+                    let fingerprint = parts[1].text
                 else { return nil }
-                stateMeaning?.nodes.append(
-                    .init(name: name, fingerprint: fingerprint, isStateful: isStateful))
+                stateMeaning?.nodes.append(.init(name: name, fingerprint: fingerprint))
             }
         }
         isStateStale = value["stale"]?.bool ?? false

@@ -97,7 +97,7 @@ extension ControllerLoop {
                 return .refused("cannot compare: \(options.folder) is being written; try again")
             }
             if case .unreadable(let problem) = found { return .refused(problem) }
-            library.take(found, allowEmpty: options.allowEmpty)
+            _ = library.take(found, allowEmpty: options.allowEmpty)
         }
         var desired: [String: DesiredPipeline] = [:]
         for (name, entry) in library.pipelines {
@@ -136,10 +136,7 @@ extension ControllerLoop {
         if let name = pending.name {
             return records[name].map(isWaiting) != true && !actions.contains { $0.name == name }
         }
-        let isMakingSure = library.pipelines.contains {
-            $0.value.absentCount > 0 && !library.heldBack.contains($0.key)
-        }
-        let hasLooked = isDraining || (hasLooked && now < lookAt && !isMakingSure)
+        let hasLooked = isDraining || (hasLooked && now < lookAt && !library.isMakingSure)
         return hasLooked && actions.isEmpty && !records.values.contains(where: isWaiting)
     }
 }

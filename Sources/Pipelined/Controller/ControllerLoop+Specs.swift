@@ -21,10 +21,17 @@ extension ControllerLoop {
         }
         let hadProblem = library.folderProblem
         let heldBefore = library.heldBack
-        library.take(found, allowEmpty: options.allowEmpty || allowsEmptyOnce)
-        allowsEmptyOnce = allowsEmptyOnce && library.isUnsure
+        let isChanged = library.take(found, allowEmpty: options.allowEmpty || allowsEmptyOnce)
+        allowsEmptyOnce = allowsEmptyOnce && library.isMakingSure
         hasLooked = true
         revision = GitRevision.current(of: options.folder)
+        let isBusy = !library.busyFiles.isEmpty
+        let pause =
+            library.isMakingSure
+            ? options.confirmMicros
+            : isBusy ? options.debounceMicrosMax : options.lookIntervalMicros
+        lookAt = now.saturatingAdd(pause)
+        guard isChanged else { return }
         if let problem = library.folderProblem, problem != hadProblem {
             around.log.line(.warning, problem)
         }
@@ -34,12 +41,6 @@ extension ControllerLoop {
         }
         touched.formUnion(library.pipelines.keys)
         touched.formUnion(heldBefore)
-        let isBusy = !library.busyFiles.isEmpty
-        let pause =
-            library.isUnsure
-            ? (isBusy ? options.debounceMicrosMax : options.confirmMicros)
-            : options.lookIntervalMicros
-        lookAt = now.saturatingAdd(pause)
     }
 
     var heldBackMessage: String {

@@ -14,7 +14,7 @@ struct ControllerSurroundings {
     /// 0..<1.
     var random: @Sendable () -> Double
     var log: Log
-    var load: @Sendable (_ file: String, _ bytes: [UInt8]) -> LoadedFile
+    var reading: SpecLibrary.Reading
     /// Takes what others may see, after every change.
     var publish: @Sendable (ControllerView) -> Void
 }
@@ -81,7 +81,7 @@ final class ControllerLoop {
         self.around = around
         self.options = options
         folder = SpecFolder(path: options.folder, usesLeases: options.usesLeases)
-        library = SpecLibrary(load: around.load)
+        library = SpecLibrary(around.reading)
         lookAt = around.now()
     }
 

@@ -1,17 +1,15 @@
 /// What a spec means, reduced to what can be compared and kept: two specs with the same digest give
 /// the same graph, whatever their comments, order and formatting.
 struct PipelineMeaning: Hashable, Sendable {
+    /// A node that keeps something in the checkpoint.
     struct Node: Hashable, Sendable {
         var name: String
-        /// Of the node and of all that feeds it.
+        /// Of what its state is made by: itself and all that feeds it.
         var fingerprint: String
-        /// Whether the node keeps something in the checkpoint: sources their positions, tables and
-        /// aggregates their rows.
-        var isStateful: Bool
     }
     /// Of the whole spec.
     var digest: String
-    /// In the spec's order.
+    /// The stateful nodes, in the spec's order.
     var nodes: [Node]
 }
 
@@ -38,7 +36,7 @@ extension StateDecision {
     /// - Parameter old: What the state on disk belongs to; nil where there is none.
     init(from old: PipelineMeaning?, to new: PipelineMeaning) {
         var lost: [LostState] = []
-        for node in old?.nodes ?? [] where node.isStateful {
+        for node in old?.nodes ?? [] {
             guard let now = new.nodes.first(where: { $0.name == node.name }) else {
                 lost.append(LostState(node: node.name, reason: "it is no longer in the spec"))
                 continue

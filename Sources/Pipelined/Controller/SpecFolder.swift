@@ -127,7 +127,7 @@ struct SpecFolder {
         while true {
             errno = 0
             guard let entry = readdir(stream) else { return errno == 0 ? names : nil }
-            names.append(String(cString: cp_entry_name(entry)))
+            names.append(entryName(entry))
         }
     }
 
@@ -218,4 +218,9 @@ struct SpecFolder {
 private func nanoseconds(_ time: timespec) -> Int64 {
     let (seconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
     return overflow ? .max : seconds.saturatingAdd(Int64(time.tv_nsec))
+}
+
+/// The name in a directory entry.
+func entryName(_ entry: UnsafeMutablePointer<dirent>) -> String {
+    String(cString: cp_entry_name(entry))
 }

@@ -37,8 +37,20 @@ struct SpecLibrary: Sendable {
         var problem: SpecProblem?
         /// Complete listings in a row without it.
         var absentCount = 0
-        /// It was in the catalog when the daemon began and has not been seen in a file since.
-        var isRemembered = false
+    }
+
+    /// How a file's text becomes pipelines, and which of all pipelines cannot stand together.
+    struct Reading: Sendable {
+        var load: @Sendable (_ file: String, _ bytes: [UInt8]) -> LoadedFile
+        /// Given the path that each name is in force from.
+        var conflicts:
+            @Sendable (_ specs: [PipelineSpec], _ inForce: [String: String])
+                -> [SpecConflict]
+    }
+
+    private struct Claim {
+        var file: String
+        var loaded: LoadedPipeline
     }
 
     /// The pipelines that should be there, by name.
@@ -54,45 +66,48 @@ struct SpecLibrary: Sendable {
 
     private var files: [String: LoadedFile] = [:]
     private var bytes: [String: [UInt8]] = [:]
-    private let load: @Sendable (_ file: String, _ bytes: [UInt8]) -> LoadedFile
+    private let reading: Reading
 
     /// Removal needs this many complete listings without the spec.
     static let absentLooksMin = 2
 
-    /// - Parameter load: Reads a file's text; the environment may make it give something else later.
-    init(load: @escaping @Sendable (_ file: String, _ bytes: [UInt8]) -> LoadedFile) {
-        self.load = load
-    }
+    init(_ reading: Reading) { self.reading = reading }
 
     /// Takes up what an earlier daemon knew: the last good text of a file, and the pipeline in it.
     mutating func remember(_ name: String, file: String, bytes: [UInt8]) {
-        guard let loaded = load(file, bytes).pipelines.first(where: { $0.spec.name == name }) else {
-            return
-        }
-        var entry = Entry(file: file, loaded: loaded, bytes: bytes)
-        entry.isRemembered = true
-        pipelines[name] = entry
+        let loaded = reading.load(file, bytes).pipelines.first { $0.spec.name == name }
+        guard let loaded else { return }
+        pipelines[name] = Entry(file: file, loaded: loaded, bytes: bytes)
     }
 
-    /// Whether another look is needed soon: something is being written, or is perhaps gone.
-    var isUnsure: Bool {
-        !busyFiles.isEmpty
-            || pipelines.contains { $0.value.absentCount > 0 && !heldBack.contains($0.key) }
+    /// Whether something is perhaps gone and the next look will tell.
+    var isMakingSure: Bool {
+        pipelines.contains { $0.value.absentCount > 0 && !heldBack.contains($0.key) }
     }
 
     /// Takes in what a look found.
     ///
     /// - Parameter allowEmpty: More than half of the specs may go at once.
-    mutating func take(_ look: FolderLook, allowEmpty: Bool) {
+    /// - Returns: Whether anything may be different from before.
+    mutating func take(_ look: FolderLook, allowEmpty: Bool) -> Bool {
         switch look {
-        case .unsettled: return
-        case .unreadable(let problem): folderProblem = problem
-        case .files(let files):
+        case .unsettled: return false
+        case .unreadable(let problem):
+            defer { folderProblem = problem }
+            return folderProblem != problem
+        case .files(let listed):
+            let wasReadable = folderProblem == nil
             folderProblem = nil
-            readFiles(files)
-            let claims = claimNames()
-            adopt(claims)
+            let isSame =
+                wasReadable && listed.allSatisfy { $0.content == .unchanged }
+                && busyFiles.isEmpty && files.count == listed.count
+                && !pipelines.contains { $0.value.absentCount > 0 }
+            if isSame, listed.allSatisfy({ files[$0.name] != nil }) { return false }
+            readFiles(listed)
+            let (claims, refused) = claimNames()
+            adopt(claims, refused)
             countAbsent(claims, allowEmpty: allowEmpty)
+            return true
         }
     }
 
@@ -108,7 +123,7 @@ struct SpecLibrary: Sendable {
                 busyFiles.insert(file.name)
                 read[file.name] = files[file.name] ?? LoadedFile()
             case .changed(let content):
-                read[file.name] = load(file.name, content)
+                read[file.name] = reading.load(file.name, content)
                 bytes[file.name] = content
             case .refused(let problem):
                 var loaded = LoadedFile()
@@ -122,47 +137,45 @@ struct SpecLibrary: Sendable {
 
     // MARK: names
 
-    /// Which file has a name. A name in two files belongs to the one that had it before, otherwise
-    /// to the first by name; the other one's is a problem.
-    private mutating func claimNames() -> [String: (file: String, loaded: LoadedPipeline)] {
-        var claims: [String: (file: String, loaded: LoadedPipeline)] = [:]
-        orphanProblems = [:]
-        for file in files.keys.sorted() {
-            for loaded in files[file]?.pipelines ?? [] {
-                let name = loaded.spec.name
-                guard let claimed = claims[name] else {
-                    claims[name] = (file, loaded)
-                    continue
-                }
-                var loser = file
-                if pipelines[name]?.file == file, claimed.file != file {
-                    claims[name] = (file, loaded)
-                    loser = claimed.file
-                }
-                let winner = loser == file ? claimed.file : file
-                let summary = "\(loser): pipeline '\(name)' is in \(winner) already; rename one"
-                orphanProblems[loser, default: []].append(
-                    SpecProblem(
-                        pipeline: nil, summary: summary, rendered: "error: \(summary)\n"))
+    /// Which spec has a name, and the specs that cannot stand beside the others, by file.
+    ///
+    /// A last good version that stands in for a broken text takes part, so that nobody takes its
+    /// output file meanwhile.
+    private func claimNames() -> (claims: [String: Claim], refused: [String: [SpecProblem]]) {
+        var all: [Claim] = []
+        for (file, loaded) in files {
+            all += loaded.pipelines.map { Claim(file: file, loaded: $0) }
+        }
+        let names = Set(all.map(\.loaded.spec.name))
+        let standIns = pipelines.values.filter { !names.contains($0.loaded.spec.name) }
+        let conflicts = reading.conflicts(
+            all.map(\.loaded.spec) + standIns.map(\.loaded.spec),
+            pipelines.mapValues(\.loaded.spec.path))
+        var claims: [String: Claim] = [:]
+        var refused: [String: [SpecProblem]] = [:]
+        for claim in all {
+            let spec = claim.loaded.spec
+            let conflict = conflicts.first {
+                $0.name == spec.name && $0.path == spec.path && $0.line == spec.line
+            }
+            if let conflict {
+                refused[claim.file, default: []].append(conflict.problem)
+            } else {
+                claims[spec.name] = claim
             }
         }
-        return claims
+        return (claims, refused)
     }
 
-    private mutating func adopt(_ claims: [String: (file: String, loaded: LoadedPipeline)]) {
+    private mutating func adopt(_ claims: [String: Claim], _ refused: [String: [SpecProblem]]) {
+        orphanProblems = [:]
         for (name, claim) in claims {
-            let old = pipelines[name]
-            var entry = Entry(
+            pipelines[name] = Entry(
                 file: claim.file, loaded: claim.loaded, bytes: bytes[claim.file] ?? [])
-            if let old, old.loaded.meaning.digest == claim.loaded.meaning.digest {
-                // The graph that runs was made from the earlier value: only its place may move.
-                entry.loaded = LoadedPipeline(spec: claim.loaded.spec, meaning: old.loaded.meaning)
-            }
-            pipelines[name] = entry
         }
         for name in pipelines.keys where claims[name] == nil { pipelines[name]?.problem = nil }
         for file in files.keys.sorted() {
-            for problem in files[file]?.problems ?? [] {
+            for problem in (files[file]?.problems ?? []) + (refused[file] ?? []) {
                 let names = affected(by: problem, in: file, claims)
                 for name in names where pipelines[name]?.problem == nil {
                     pipelines[name]?.problem = problem
@@ -174,8 +187,7 @@ struct SpecLibrary: Sendable {
 
     /// The pipelines whose last good version stands in for what a problem makes unreadable.
     private func affected(
-        by problem: SpecProblem, in file: String,
-        _ claims: [String: (file: String, loaded: LoadedPipeline)]
+        by problem: SpecProblem, in file: String, _ claims: [String: Claim]
     ) -> [String] {
         let candidates = pipelines.filter { $0.value.file == file && claims[$0.key] == nil }.keys
         guard let name = problem.pipeline else { return candidates.sorted() }
@@ -184,9 +196,7 @@ struct SpecLibrary: Sendable {
 
     // MARK: removal
 
-    private mutating func countAbsent(
-        _ claims: [String: (file: String, loaded: LoadedPipeline)], allowEmpty: Bool
-    ) {
+    private mutating func countAbsent(_ claims: [String: Claim], allowEmpty: Bool) {
         var gone: Set<String> = []
         for (name, entry) in pipelines where claims[name] == nil {
             let isWritten = busyFiles.contains(entry.file)

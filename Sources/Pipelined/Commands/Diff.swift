@@ -1,0 +1,68 @@
+extension Command {
+    static let diff = Command(
+        name: "diff", group: .check, summary: "what a reload would do, to state too",
+        flags: [
+            Flag(
+                name: "base", value: .text("REV"),
+                summary: "compare with the specs of this git revision; needs no daemon"),
+            Flag(
+                name: "pipelines", value: .folder("DIR"), summary: "with --base: the specs",
+                defaultText: "pipelines"),
+            Flag(name: "exit-zero", summary: "exit with 0 also when there are changes"),
+            .allowPath, .format(), .socket,
+        ],
+        notes: """
+            Exits with 0 when there is nothing to change, 1 when there is, 2 when a spec has errors or
+            the comparison failed, 3 when there is no daemon.
+            """,
+        examples: [
+            Example("pipelined diff", "what the files would change in the running daemon"),
+            Example(
+                "pipelined diff --base origin/main",
+                "in a build: which pipelines this branch changes, and which lose state"),
+        ]
+    ) { invocation, terminal in
+        if let base = invocation.text("base") {
+            return compare(with: base, invocation, terminal)
+        }
+        var outcome = ExitStatus.done
+        let status = DaemonClient.with(invocation, terminal) { client throws(ControlFailure) in
+            let answer = try client.request("diff") ?? .null
+            outcome = show(answer, invocation, terminal)
+            return .done
+        }
+        switch status {
+        case .done: return outcome
+        case .noDaemon: return .noDaemon
+        case .failed, .usage: return .usage
+        }
+    }
+
+    private static func compare(
+        with base: String, _ invocation: Invocation, _ terminal: Terminal
+    ) -> ExitStatus {
+        let folder = invocation.text("pipelines") ?? "pipelines"
+        do throws(GitError) {
+            let answer = try RevisionDiff(
+                folder: folder, allowedPaths: invocation.all("allow-path")
+            ).answer(base: base)
+            return show(answer, invocation, terminal)
+        } catch {
+            terminal.fail(error.message)
+            return .usage
+        }
+    }
+
+    private static func show(
+        _ answer: JSONValue, _ invocation: Invocation, _ terminal: Terminal
+    ) -> ExitStatus {
+        terminal.print(
+            invocation.isJSON
+                ? answer.indented
+                : ChangeText.render(answer, none: "nothing to change", terminal))
+        // The statuses of 'diff' are its own: 1 is "there are changes", 2 is "something is wrong".
+        if answer["problems"]?.array?.isEmpty == false { return .usage }
+        let hasChanges = answer["changes"]?.array?.isEmpty == false
+        return hasChanges && !invocation.isSet("exit-zero") ? .failed : .done
+    }
+}

@@ -1,0 +1,129 @@
+import Config
+
+/// A pipeline's graph for people.
+enum GraphText {
+    enum Style: String, CaseIterable, Sendable { case text, mermaid }
+
+    private struct Node {
+        var name: String
+        var kind: String
+        /// What it does, in a few words.
+        var detail: String
+        /// The nodes and ports that it reads.
+        var inputs: [NodeReference]
+    }
+
+    static func render(_ spec: PipelineSpec, _ style: Style) -> String {
+        switch style {
+        case .text: return text(spec)
+        case .mermaid: return mermaid(spec)
+        }
+    }
+
+    private static func nodes(_ spec: PipelineSpec) -> [Node] {
+        var nodes = spec.sources.map {
+            Node(name: $0.name, kind: "source", detail: connector($0.connector), inputs: [])
+        }
+        nodes += spec.tables.map {
+            Node(name: $0.name, kind: "table", detail: connector($0.connector), inputs: [])
+        }
+        nodes += spec.steps.map { step in
+            var inputs = step.inputs
+            if case .join(let join) = step.verb {
+                inputs.append(NodeReference(node: join.table, port: .main))
+            }
+            return Node(name: step.name, kind: "step", detail: verb(step), inputs: inputs)
+        }
+        nodes += spec.sinks.map {
+            Node(name: $0.name, kind: "sink", detail: connector($0.connector), inputs: [$0.input])
+        }
+        return nodes
+    }
+
+    /// One line a node, in the order in which rows pass.
+    private static func text(_ spec: PipelineSpec) -> String {
+        let nodes = nodes(spec)
+        let width = nodes.map(\.name.count).max() ?? 0
+        var lines = [spec.description.map { "\(spec.name): \($0)" } ?? spec.name]
+        for node in nodes {
+            let name = node.name + String(repeating: " ", count: width - node.name.count)
+            let kind = node.kind + String(repeating: " ", count: 6 - node.kind.count)
+            let inputs = node.inputs.map(\.text).joined(separator: ", ")
+            let from = inputs.isEmpty ? "" : "  <- \(inputs)"
+            lines.append("  \(kind)  \(name)  \(node.detail)\(from)")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func mermaid(_ spec: PipelineSpec) -> String {
+        var lines = ["flowchart LR"]
+        for node in nodes(spec) {
+            let label = escaped("\(node.name)<br/>\(escaped(node.detail))")
+            let shape: (String, String)
+            switch node.kind {
+            case "source": shape = ("([", "])")
+            case "table": shape = ("[(", ")]")
+            case "sink": shape = ("[/", "/]")
+            default: shape = ("[", "]")
+            }
+            lines.append("    n_\(node.name)\(shape.0)\"\(label)\"\(shape.1)")
+        }
+        for node in nodes(spec) {
+            for input in node.inputs {
+                let label = input.port == .main ? "" : "|\(input.port.rawValue)|"
+                lines.append("    n_\(input.node) -->\(label) n_\(node.name)")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacing("\"", with: "#quot;")
+    }
+
+    private static func connector(_ connector: SourceConnector) -> String {
+        switch connector {
+        case .file(let options): return "file \(options.path)"
+        case .stdin: return "stdin"
+        case .generate: return "generate"
+        }
+    }
+
+    private static func connector(_ connector: SinkConnector) -> String {
+        switch connector {
+        case .file(let options): return "file \(options.path)"
+        case .stdout: return "stdout"
+        }
+    }
+
+    private static func verb(_ step: StepSpec) -> String {
+        var words: [String] = []
+        if let filter = step.filter { words.append("where \(filter.text)") }
+        switch step.verb {
+        case .none: break
+        case .join(let join): words.append("\(join.kind.rawValue) join \(join.table)")
+        case .aggregate(let aggregate): words.append(self.aggregate(aggregate))
+        }
+        if let having = step.having { words.append("having \(having.text)") }
+        return words.isEmpty ? "select" : words.joined(separator: "; ")
+    }
+
+    private static func aggregate(_ aggregate: AggregateSpec) -> String {
+        var text = "aggregate"
+        if case .hopping(let size, let every, _) = aggregate.window {
+            let size = formatDuration(micros: size)
+            text +=
+                every == aggregate.window.size
+                ? " tumbling \(size)" : " hopping \(size) every \(formatDuration(micros: every))"
+        }
+        let groups = aggregate.groups.map(\.name).joined(separator: ", ")
+        return groups.isEmpty ? text : "\(text) by \(groups)"
+    }
+}
+
+extension AggregateSpec.Window {
+    fileprivate var size: Int64? {
+        if case .hopping(let size, _, _) = self { return size }
+        return nil
+    }
+}

@@ -1,0 +1,16 @@
+extension Command {
+    static let resume = Command(
+        name: "resume", group: .change, summary: "start a pipeline that was paused",
+        operands: [.pipeline], flags: [.format(), .socket],
+        notes: """
+            It goes on where its last checkpoint is. A pipeline that is stalled is tried again.
+            """,
+        examples: [Example("pipelined resume ad-campaigns", "go on after 'pause'")]
+    ) { invocation, terminal in
+        let name = invocation.operands.first ?? ""
+        return DaemonClient.answer(
+            invocation, terminal, "resume", JSONObject([("name", .string(name))]),
+            timeoutMicros: 300_000_000
+        ) { _ in "'\(name)' is resumed" }
+    }
+}

@@ -1,0 +1,199 @@
+import Config
+import Synchronization
+
+/// Who the daemon is, for `version`.
+struct DaemonIdentity: Sendable {
+    var processID: Int32
+    var startedAt: Int64
+    var pipelinesFolder: String
+    var stateFolder: String
+}
+
+/// Answers the requests of the control socket: reads what the controller publishes, and passes on
+/// what it is to do.
+final class DaemonControl: ControlHandler {
+    private let controller: Controller
+    private let identity: DaemonIdentity
+    private let streams = Mutex<[any ControlStream]>([])
+
+    init(controller: Controller, identity: DaemonIdentity) {
+        self.controller = controller
+        self.identity = identity
+    }
+
+    func handle(_ request: ControlRequest, _ reply: ControlReply) {
+        guard let method = ControlMethod.all.first(where: { $0.name == request.method }) else {
+            let near = Suggestion.nearest(
+                to: request.method, among: ControlMethod.all.map(\.name))
+            return reply.fail(
+                .unknownMethod,
+                "there is no method '\(request.method)'"
+                    + (near.map { "; did you mean '\($0)'?" } ?? ""))
+        }
+        if let problem = method.problem(request.params) { return reply.fail(.badRequest, problem) }
+        answer(request.method, request.params, reply)
+    }
+
+    /// Serves what is open; see ``ControlHandler``.
+    func poll(now: Int64) -> Int64? {
+        let view = controller.view
+        let open = streams.withLock { streams in
+            defer { streams = [] }
+            return streams
+        }
+        guard !open.isEmpty else { return nil }
+        let left = open.filter { !$0.reply.isClosed && $0.serve(view, now: now) }
+        streams.withLock { $0 += left }
+        return left.map(\.nextAt).min()
+    }
+
+    private func open(_ stream: any ControlStream) {
+        let now = monotonicMicros()
+        if stream.serve(controller.view, now: now) { streams.withLock { $0.append(stream) } }
+    }
+
+    private func answer(_ method: String, _ params: JSONObject, _ reply: ControlReply) {
+        switch method {
+        case "version": reply.result(version)
+        case "status": status(params, reply)
+        case "describe":
+            withPipeline(params, reply) {
+                reply.result(StatusJSON.description($0, now: wallMicros()))
+            }
+        case "events": open(EventStream(params, reply))
+        case "diff": ask(.diff, reply)
+        case "reload": ask(.reload(allowEmpty: params["allow_empty"]?.bool ?? false), reply)
+        case "wait": wait(params, reply)
+        case "pause": withPipeline(params, reply) { self.ask(.pause($0.name), reply) }
+        case "resume": withPipeline(params, reply) { self.ask(.resume($0.name), reply) }
+        case "restart": withPipeline(params, reply) { self.ask(.restart($0.name), reply) }
+        case "reset": reset(params, reply)
+        case "tap": tap(params, reply)
+        case "graph": graph(params, reply)
+        case "metrics": reply.result(["text": .string(MetricsText.render(controller.view))])
+        default: reply.fail(.unknownMethod, "there is no method '\(method)'")
+        }
+    }
+
+    private var version: JSONValue {
+        [
+            "version": .string(PipelinedVersion.current),
+            "protocol": .integer(ControlProtocol.version),
+            "pid": .integer(Int64(identity.processID)),
+            "started_at": StatusJSON.time(identity.startedAt),
+            "pipelines_folder": .string(identity.pipelinesFolder),
+            "state_folder": .string(identity.stateFolder),
+        ]
+    }
+
+    // MARK: reading
+
+    private func withPipeline(
+        _ params: JSONObject, _ reply: ControlReply, _ body: (PipelineView) -> Void
+    ) {
+        let name = params["name"]?.text ?? ""
+        let view = controller.view
+        if let pipeline = view.pipelines[name] { return body(pipeline) }
+        reply.fail(.notFound, Self.notFound(name, view))
+    }
+
+    private static func notFound(_ name: String, _ view: ControllerView) -> String {
+        let near = Suggestion.nearest(to: name, among: Array(view.pipelines.keys.sorted()))
+        return "there is no pipeline '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? "")
+    }
+
+    private func status(_ params: JSONObject, _ reply: ControlReply) {
+        let names = params["names"]?.array?.compactMap(\.text) ?? []
+        let view = controller.view
+        if let unknown = names.first(where: { view.pipelines[$0] == nil }) {
+            return reply.fail(.notFound, Self.notFound(unknown, view))
+        }
+        guard params["watch"]?.bool == true else {
+            return reply.result(StatusJSON.status(view, names: names, now: wallMicros()))
+        }
+        let interval = params["interval_micros"]?.integer ?? 1_000_000
+        open(WatchStream(names: names, intervalMicros: interval, reply))
+    }
+
+    private func wait(_ params: JSONObject, _ reply: ControlReply) {
+        guard let goal = WaitGoal(params["for"]?.text ?? "") else {
+            return reply.fail(
+                .badRequest, "'for' is ready, caught-up, finished or revision=SHA")
+        }
+        let name = params["name"]?.text
+        if let name, controller.view.hasConverged, controller.view.pipelines[name] == nil {
+            return reply.fail(.notFound, Self.notFound(name, controller.view))
+        }
+        open(
+            WaitStream(
+                name: name, goal: goal, timeoutMicros: params["timeout_micros"]?.integer, reply))
+    }
+
+    private func graph(_ params: JSONObject, _ reply: ControlReply) {
+        withPipeline(params, reply) { view in
+            let format = params["format"]?.text ?? "text"
+            guard let style = GraphText.Style(rawValue: format) else {
+                return reply.fail(.badRequest, "'format' is text or mermaid")
+            }
+            guard let spec = view.spec else {
+                return reply.fail(.failed, "'\(view.name)' has no good version of its spec")
+            }
+            reply.result(["text": .string(GraphText.render(spec, style))])
+        }
+    }
+
+    private func tap(_ params: JSONObject, _ reply: ControlReply) {
+        withPipeline(params, reply) { view in
+            guard let running = view.running else {
+                return reply.fail(.failed, "cannot tap '\(view.name)': it does not run")
+            }
+            let node = NodeReference(text: params["node"]?.text ?? "")
+            let limit = params["limit"]?.integer
+            if let limit, limit < 1 {
+                return reply.fail(.badRequest, "'limit' is at least 1")
+            }
+            let rows = TapRows(reply, limit: limit)
+            do throws(EngineError) {
+                try running.tap(node) { rows.receive($0) }
+            } catch { return reply.fail(.notFound, error.message) }
+            open(TapStream(pipeline: view.name, running: running, reply))
+        }
+    }
+
+    // MARK: changing
+
+    private func ask(_ command: ControllerCommand, _ reply: ControlReply) {
+        let controller = self.controller
+        controller.post(
+            .command(command) { answer in
+                switch answer {
+                case .done(let changes):
+                    let view = controller.view
+                    reply.result([
+                        "changes": .array(changes.map(StatusJSON.change)),
+                        "problems": .array(problems(view).map(StatusJSON.problem)),
+                    ])
+                case .plan(let changes, let problems):
+                    reply.result([
+                        "changes": .array(changes.map(StatusJSON.change)),
+                        "problems": .array(problems.map(StatusJSON.problem)),
+                    ])
+                case .notFound(let name): reply.fail(.notFound, "there is no pipeline '\(name)'")
+                case .refused(let message): reply.fail(.failed, message)
+                }
+            })
+    }
+
+    private func reset(_ params: JSONObject, _ reply: ControlReply) {
+        guard let output = OutputDisposition(rawValue: params["output"]?.text ?? "") else {
+            return reply.fail(.badRequest, "'output' is keep or replace")
+        }
+        withPipeline(params, reply) { self.ask(.reset($0.name, output), reply) }
+    }
+}
+
+/// Every problem of a spec that is known, those with a pipeline first.
+private func problems(_ view: ControllerView) -> [SpecProblem] {
+    view.inOrder.compactMap(\.problem)
+        + view.orphanProblems.sorted { $0.key < $1.key }.flatMap(\.value)
+}

@@ -1,0 +1,145 @@
+/// How the daemon's answers are written. docs/control-protocol.md describes every member; a test
+/// holds the two together.
+enum StatusJSON {
+    /// `2026-03-01T10:20:30.123456Z`; null for no time.
+    static func time(_ micros: Int64?) -> JSONValue {
+        guard let micros else { return .null }
+        let second = HumanText.time(micros: micros)
+        let fraction = micros % 1_000_000
+        let digits = String(fraction < 0 ? fraction + 1_000_000 : fraction)
+        let padded = String(repeating: "0", count: 6 - digits.utf8.count) + digits
+        return .string("\(second.dropLast()).\(padded)Z")
+    }
+
+    /// One pipeline as `status` lists it.
+    ///
+    /// - Parameter now: Microseconds since the epoch, for its age.
+    static func row(_ view: PipelineView, now: Int64) -> JSONObject {
+        let status = view.status
+        return JSONObject([
+            ("name", .string(view.name)), ("file", .string(view.file)),
+            ("phase", .string(view.phase.rawValue)),
+            ("ready", .bool(view.conditions[.ready].isTrue)), ("message", .string(view.message)),
+            ("generation", .count(view.generation)),
+            ("observed_generation", .count(view.observedGeneration)),
+            ("revision", .optional(view.appliedRevision)),
+            ("revision_attempted", .optional(view.attemptedRevision)),
+            ("conditions", .array(view.conditions.all.map(condition))),
+            ("started_at", time(view.startedAt)),
+            ("age_micros", .optional(view.startedAt.map { max(0, now - $0) })),
+            ("restarts", .count(view.restartCount)),
+            ("last_error", .optional(view.lastError)), ("next_retry_at", time(view.retryAt)),
+            ("rows_per_second", .number(status?.rowsPerSecond ?? 0)),
+            ("rows", .integer(status?.rowsRead ?? 0)), ("bytes", .integer(status?.bytesRead ?? 0)),
+            ("watermark", time(status?.watermark)), ("lag", .integer(status?.lag ?? 0)),
+            ("state_entries", .count(status?.stateEntries ?? 0)),
+            ("state_bytes", .count(status?.stateBytes ?? 0)),
+            ("late", .integer(status?.late ?? 0)),
+            ("dead_letters", .integer(status?.deadLetters ?? 0)),
+            ("checkpoint", checkpoint(status)),
+        ])
+    }
+
+    static func checkpoint(_ status: PipelineStatus?) -> JSONValue {
+        guard let status, let at = status.checkpointAt else { return .null }
+        return [
+            "epoch": .integer(Int64(clamping: status.checkpointEpoch)), "at": time(at),
+            "duration_micros": .integer(status.checkpointMicros),
+        ]
+    }
+
+    static func condition(_ condition: Condition) -> JSONValue {
+        [
+            "type": .string(condition.kind.rawValue), "status": .bool(condition.isTrue),
+            "reason": .string(condition.reason), "message": .string(condition.message),
+            "last_transition_at": time(condition.lastTransitionAt),
+        ]
+    }
+
+    /// One pipeline with all that is known of it, as `describe` shows it.
+    static func description(_ view: PipelineView, now: Int64) -> JSONValue {
+        var object = row(view, now: now)
+        let status = view.status
+        object["description"] = .optional(view.spec?.description)
+        object["problem"] = view.problem.map(problem) ?? .null
+        object["lost_state"] = .array(view.lostState.map(lost))
+        object["sources"] = .array((status?.sources ?? []).map(source))
+        object["nodes"] = .array((status?.nodes ?? []).map(node))
+        object["sinks"] = .array((status?.sinks ?? []).map(sink))
+        object["events"] = .array(view.events.inOrder.map(event))
+        return .object(object)
+    }
+
+    private static func source(_ source: SourceStatus) -> JSONValue {
+        [
+            "name": .string(source.name), "rows": .integer(source.rows),
+            "invalid": .integer(source.invalid), "watermark": time(source.watermark),
+            "held_by": .optional(source.heldBy), "done": .integer(source.done),
+            "total": .optional(source.total), "ended": .bool(source.isEnded),
+            "idle": .bool(source.isIdle),
+        ]
+    }
+
+    private static func node(_ node: NodeStatus) -> JSONValue {
+        [
+            "name": .string(node.name), "rows_in": .integer(node.rowsIn),
+            "rows_out": .integer(node.rowsOut), "late": .integer(node.late),
+            "unmatched": .integer(node.unmatched), "invalid": .integer(node.invalid),
+            "state_entries": .count(node.stateEntries),
+        ]
+    }
+
+    private static func sink(_ sink: SinkStatus) -> JSONValue {
+        [
+            "name": .string(sink.name), "rows": .integer(sink.rows), "bytes": .integer(sink.bytes),
+            "guarantee": .string(sink.guarantee),
+        ]
+    }
+
+    static func problem(_ problem: SpecProblem) -> JSONValue {
+        [
+            "pipeline": .optional(problem.pipeline), "summary": .string(problem.summary),
+            "rendered": .string(problem.rendered),
+        ]
+    }
+
+    static func lost(_ lost: LostState) -> JSONValue {
+        ["node": .string(lost.node), "reason": .string(lost.reason)]
+    }
+
+    static func event(_ event: PipelineEvent) -> JSONValue {
+        [
+            "number": .integer(event.number), "at": time(event.time),
+            "pipeline": .string(event.pipeline), "severity": .string(event.severity.rawValue),
+            "reason": .string(event.reason), "message": .string(event.message),
+        ]
+    }
+
+    static func change(_ change: PlannedChange) -> JSONValue {
+        [
+            "name": .string(change.name), "action": .string(change.action),
+            "reason": .string(change.reason),
+            "keeps_state": change.keepsState.map(JSONValue.bool) ?? .null,
+            "lost_state": .array(change.lost.map(lost)), "text": .string(change.text),
+        ]
+    }
+
+    /// What `status` answers: the daemon, its pipelines and the files without one.
+    static func status(_ view: ControllerView, names: [String], now: Int64) -> JSONValue {
+        let rows = view.inOrder.filter { names.isEmpty || names.contains($0.name) }
+        let problems = view.orphanProblems.sorted { $0.key < $1.key }.flatMap { file, problems in
+            problems.map { one -> JSONValue in
+                var object = problem(one).object ?? JSONObject()
+                object["file"] = .string(file)
+                return .object(object)
+            }
+        }
+        return [
+            "converged": .bool(view.hasConverged), "revision": .optional(view.revision),
+            "folder_problem": .optional(view.folderProblem),
+            "store_problem": .optional(view.storeProblem),
+            "pipelines": .array(rows.map { .object(row($0, now: now)) }),
+            "problems": .array(names.isEmpty ? problems : []),
+        ]
+    }
+}
