@@ -27,15 +27,19 @@ enum CommandHelp {
             lines += command.operands.map { "  \(padded($0.placeholder, width))  \($0.summary)" }
         }
         lines += ["", "flags:"]
-        let width = min(command.allFlags.map(\.usage.count).max() ?? 0, 36)
+        let width = min(command.allFlags.map(\.usage.count).max() ?? 0, 30)
         for flag in command.allFlags {
             var summary = flag.summary
             if flag.isRepeated { summary += "; may be repeated" }
             if let text = flag.defaultText { summary += " (default: \(text))" }
+            let wrapped = wrap(summary, width: columnsMax - width - 4)
+            let indent = "    " + padded("", width)
             if flag.usage.count > width {
-                lines += ["  \(flag.usage)", "  \(padded("", width))  \(summary)"]
+                lines.append("  \(flag.usage)")
+                lines += wrapped.map { indent + $0 }
             } else {
-                lines.append("  \(padded(flag.usage, width))  \(summary)")
+                lines.append("  \(padded(flag.usage, width))  \(wrapped.first ?? "")")
+                lines += wrapped.dropFirst().map { indent + $0 }
             }
         }
         if let notes = command.notes { lines += ["", notes] }
@@ -50,6 +54,21 @@ enum CommandHelp {
         let words =
             ["usage: pipelined", command.name] + command.operands.map(\.usage) + ["[flags]"]
         return words.joined(separator: " ")
+    }
+
+    private static let columnsMax = 98
+
+    /// The words in lines of at most `width` characters, unless a word is longer.
+    private static func wrap(_ text: String, width: Int) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] = last + " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

@@ -1,7 +1,7 @@
 /// Every command, in the order in which `help` lists them.
 enum CommandTable {
     static let all: [Command] = [
-        .run(RunCommand.run),
+        .serve, .run(RunCommand.run),
         .validate, .explain, .graph, .diff,
         .status, .describe, .events, .wait, .tap, .metrics,
         .reload, .pause, .resume, .restart, .reset,

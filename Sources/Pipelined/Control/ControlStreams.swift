@@ -92,6 +92,7 @@ enum WaitGoal: Equatable, Sendable {
     func isReached(by pipeline: PipelineView, _ view: ControllerView) -> Bool {
         let isCurrent =
             pipeline.conditions[.ready].isTrue && !pipeline.conditions[.reconciling].isTrue
+            && !pipeline.conditions[.stalled].isTrue
             && pipeline.observedGeneration == pipeline.generation
         switch self {
         case .ready: return isCurrent
@@ -125,6 +126,12 @@ final class WaitStream: ControlStream {
         // Lag changes without the controller's noticing.
         next.withLock { $0 = now + 100_000 }
         let pipelines = view.inOrder.filter { name == nil || $0.name == name }
+        if name == nil, view.hasConverged,
+            let problem = view.orphanProblems.min(by: { $0.key < $1.key })?.value.first
+        {
+            reply.fail(.failed, problem.summary)
+            return false
+        }
         let isThere = view.hasConverged && (name == nil || !pipelines.isEmpty)
         let waiting = pipelines.filter { !goal.isReached(by: $0, view) }
         if isThere, waiting.isEmpty {

@@ -1,9 +1,10 @@
 /// How the daemon's answers are written. docs/control-protocol.md describes every member; a test
 /// holds the two together.
 enum StatusJSON {
-    /// `2026-03-01T10:20:30.123456Z`; null for no time.
+    /// `2026-03-01T10:20:30.123456Z`; null for no time, `end` for the watermark behind all rows.
     static func time(_ micros: Int64?) -> JSONValue {
         guard let micros else { return .null }
+        guard micros < .max else { return "end" }
         let second = HumanText.time(micros: micros)
         let fraction = micros % 1_000_000
         let digits = String(fraction < 0 ? fraction + 1_000_000 : fraction)

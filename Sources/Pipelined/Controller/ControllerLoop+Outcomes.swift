@@ -42,6 +42,7 @@ extension ControllerLoop {
             unwritten.insert(name)
         case .stopped(let status):
             record.lastStatus = status ?? record.lastStatus
+            record.lastStatus?.rowsPerSecond = 0
             record.startedAt = nil
         case .notReset(let error):
             record.lastError = error.message
@@ -117,6 +118,7 @@ extension ControllerLoop {
         else { return }
         let now = around.now()
         record.lastStatus = record.running?.status
+        record.lastStatus?.rowsPerSecond = 0
         record.running = nil
         switch exit {
         case .finished:

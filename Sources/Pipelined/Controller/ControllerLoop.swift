@@ -140,9 +140,15 @@ final class ControllerLoop {
     /// What there is to do at this moment.
     func currentPlan(_ now: Int64) -> [Action] {
         guard hasLooked else { return [] }
-        return plan(
-            desired: isDraining ? [:] : desired(), observed: records.mapValues(\.observed),
-            now: now, retentionMicros: isDraining ? .max : options.retentionMicros)
+        let observed = records.mapValues(\.observed)
+        guard isDraining else {
+            return plan(
+                desired: desired(), observed: observed, now: now,
+                retentionMicros: options.retentionMicros)
+        }
+        return plan(desired: [:], observed: observed, now: now, retentionMicros: .max).map {
+            Action(name: $0.name, kind: .stop(.draining))
+        }
     }
 
     /// What the specs and the commands ask for.

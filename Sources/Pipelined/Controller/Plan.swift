@@ -17,6 +17,8 @@ struct Action: Equatable, Sendable {
     }
     enum StopReason: String, Sendable {
         case removed, paused, suspended
+        /// The daemon stops; the spec stays.
+        case draining
     }
     var name: String
     var kind: Kind
