@@ -51,7 +51,9 @@ final class FileSource: Source {
         guard status.kind == .regular else {
             throw .notAFile(options.path, isDirectory: status.kind == .directory)
         }
-        return [split(options.path, mark: nil, first: nil)]
+        let found = split(options.path, mark: nil, first: nil)
+        found.lengthAtDiscovery = status.length
+        return [found]
     }
 
     private func discoverMatches() throws(ConnectorError) -> [FileSplit] {
@@ -62,7 +64,9 @@ final class FileSource: Source {
         var found: [FileSplit] = []
         for path in paths where !known.contains(path) {
             guard options.isFollowed else {
-                found.append(split(path, mark: nil, first: nil))
+                let match = split(path, mark: nil, first: nil)
+                match.lengthAtDiscovery = try settings.files.status(path: path)?.length
+                found.append(match)
                 continue
             }
             // What another match was renamed to is read in that one's split.
@@ -77,8 +81,8 @@ final class FileSource: Source {
 
     private func split(_ path: String, mark: FileMark?, first: RotatedFile?) -> FileSplit {
         FileSplit(path: path, settings: settings, mark: mark, first: first) {
-            [unowned self] identity in
-            self.splits.contains { $0.id != path && $0.identity == identity }
+            [weak self] identity in
+            self?.splits.contains { $0.id != path && $0.identity == identity } ?? false
         }
     }
 

@@ -32,8 +32,11 @@ final class FileSplit: SourceSplit {
     private var first: RotatedFile?
     /// The open file will not grow any more: its last bytes are a record.
     private var isFinishing = false
-    /// What stood before the end when it was last reached; checked before going on.
-    private var endPrint: ContentPrint?
+    /// How long the file was when it was found, so that a bounded source's share done is known.
+    var lengthAtDiscovery: Int64?
+    /// What stood before the end, and before the next record, when the end was last reached; checked
+    /// before going on, and kept for the position, as the file may be another by then.
+    private var endPrints: (end: ContentPrint, record: ContentPrint)?
     private var doubtSince: Int64?
 
     /// - Parameters:
@@ -57,7 +60,9 @@ final class FileSplit: SourceSplit {
 
     var progress: SplitProgress {
         let position = open?.records.position ?? mark.offset
-        let length = open.map { max($0.chunks.knownLength, position) }
+        let length =
+            open.map { max($0.chunks.knownLength, position) }
+            ?? (mark.hasEnded ? position : lengthAtDiscovery)
         return SplitProgress(
             done: mark.base + position,
             total: settings.isFollowed ? nil : length.map { mark.base + $0 },
@@ -112,7 +117,8 @@ final class FileSplit: SourceSplit {
         current.head = open.head
         current.parserState = open.records.parser.state
         // Without a print the file is known by its inode and beginning alone.
-        current.tail = (try? open.tail(before: current.offset)) ?? ContentPrint()
+        current.tail =
+            endPrints?.record ?? (try? open.tail(before: current.offset)) ?? ContentPrint()
         return current
     }
 
@@ -121,7 +127,7 @@ final class FileSplit: SourceSplit {
         mark = currentMark()
         open = nil
         isFinishing = false
-        endPrint = nil
+        endPrints = nil
         doubtSince = nil
     }
 
@@ -144,8 +150,11 @@ extension FileSplit {
         if status.length > end { return nil }
         if status.length < end { return try truncated(file, status, now) }
         doubtSince = nil
-        if endPrint == nil {
-            endPrint = try file.tail(before: end)
+        if endPrints == nil {
+            endPrints = (
+                end: try file.tail(before: end),
+                record: try file.tail(before: file.records.position)
+            )
             file.records.shrink()
         }
         let later = now + FileSplit.lookMicros
@@ -166,17 +175,18 @@ extension FileSplit {
     private func checkUnchanged(_ file: OpenSplitFile, _ now: Int64)
         throws(ConnectorError) -> Int64?
     {
-        guard let before = endPrint else { return nil }
+        guard let before = endPrints?.end else { return nil }
         let end = file.records.endPosition
         let status = try file.chunks.look()
         if status.length < end { return try truncated(file, status, now) }
-        if before.count > 0, try file.tail(before: end) != before {
-            if try file.compareHead().comparison != .other {
-                throw .changedBelow(id, position: end)
+        let tail = try file.tail(before: end)
+        if before.count == 0 || tail != before {
+            if end > 0, try file.compareHead().comparison == .other {
+                return try startAnew(file)
             }
-            return try startAnew(file)
+            if before.count > 0 { throw .changedBelow(id, position: end) }
         }
-        if status.length > end { endPrint = nil }
+        if status.length > end { endPrints = nil }
         return nil
     }
 
@@ -209,7 +219,7 @@ extension FileSplit {
     /// the folder, and otherwise with the new one from its start.
     private func startAnew(_ file: OpenSplitFile) throws(ConnectorError) -> Int64? {
         let end = file.records.endPosition
-        if settings.isFollowed, let tail = endPrint,
+        if settings.isFollowed, let tail = endPrints?.end,
             let copy = try findCopy(of: file.head, end, tail)
         {
             // What was taken in of the old content and is no whole record yet is read again.
@@ -276,7 +286,7 @@ extension FileSplit {
     /// Opens a checkpoint's file where it was left; what was read is checked before going on.
     private func resume(_ path: String) throws(ConnectorError) {
         open = try opened(path, from: mark)
-        endPrint = mark.tail
+        endPrints = (end: mark.tail, record: mark.tail)
         mark.hasEnded = false
         isRestored = false
     }
