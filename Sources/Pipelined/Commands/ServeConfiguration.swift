@@ -42,12 +42,13 @@ struct ServeConfiguration: Equatable, Sendable {
     mutating func take(yaml bytes: [UInt8], path: String) -> [Diagnostic] {
         let source = SourceText(path: path, bytes: bytes)
         let file = parseYaml(source)
-        guard !file.isBroken, let document = file.documents.first else { return file.diagnostics }
+        if let problem = file.problem { return [problem] }
+        guard let document = file.documents.first else { return [] }
         var changed = self
-        var problems = file.diagnostics.filter { $0.severity == .error }
-        guard case .mapping(let entries) = document.content else {
+        var problems = document.diagnostics.filter { $0.severity == .error }
+        guard case .mapping(let entries) = document.root.content else {
             return problems + [
-                Diagnostic("pipelined.yaml is a mapping", at: source.location(document.range))
+                Diagnostic("pipelined.yaml is a mapping", at: source.location(document.root.range))
             ]
         }
         for entry in entries {
