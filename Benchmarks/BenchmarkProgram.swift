@@ -1,3 +1,4 @@
+import CPrimitives
 import Glibc
 
 /// Why a benchmark could not be run, or what it found wrong.
@@ -36,7 +37,7 @@ enum BenchmarkProgram {
             _ name: String, _ body: () throws(BenchmarkError) -> Measurement
         ) throws(BenchmarkError) {
             if let only = options.only, name != "bare-loop", !name.contains(only) { return }
-            fputs("\(name)...\n", stderr)
+            note("\(name)...")
             measurements.append(try body())
         }
         let runs = options.isSmoke ? 1 : 3
@@ -166,9 +167,22 @@ struct TemporaryFolder {
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    func remove() {
-        _ = nftw(
-            path, { path, _, _, _ in path.map { Glibc.remove($0) } ?? 0 }, 16,
-            Int32(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
+    func remove() { TemporaryFolder.remove(path) }
+
+    private static func remove(_ path: String) {
+        guard let folder = opendir(path) else { return }
+        while let entry = readdir(folder) {
+            let name = String(cString: cp_entry_name(entry))
+            if name == "." || name == ".." { continue }
+            if unlink("\(path)/\(name)") != 0 { remove("\(path)/\(name)") }
+        }
+        closedir(folder)
+        rmdir(path)
     }
+}
+
+/// Writes a line to standard error.
+func note(_ text: String) {
+    var line = text + "\n"
+    line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
 }

@@ -138,8 +138,15 @@ enum EngineBenchmark {
 
     /// `2026-01-01T00:00:10Z` as milliseconds since the epoch.
     private static func epochMillis(_ text: String) -> Int64? {
+        let parts = text.split { "-T:Z".contains($0) }.compactMap { Int32($0) }
+        guard parts.count == 6 else { return nil }
         var fields = tm()
-        guard strptime(text, "%Y-%m-%dT%H:%M:%SZ", &fields) != nil else { return nil }
+        fields.tm_year = parts[0] - 1900
+        fields.tm_mon = parts[1] - 1
+        fields.tm_mday = parts[2]
+        fields.tm_hour = parts[3]
+        fields.tm_min = parts[4]
+        fields.tm_sec = parts[5]
         return Int64(timegm(&fields)) * 1000
     }
 }

@@ -7,6 +7,6 @@ import Glibc
 do {
     try BenchmarkProgram.run(Array(CommandLine.arguments.dropFirst()))
 } catch {
-    fputs("error: \(error.message)\n", stderr)
+    note("error: \(error.message)")
     exit(1)
 }

@@ -1,3 +1,4 @@
+import CPrimitives
 import Config
 import Connectors
 import Glibc
@@ -264,9 +265,7 @@ extension EngineError {
 func removeFolder(_ path: String) {
     guard let directory = opendir(path) else { return }
     while let entry = readdir(directory) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
-            tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
+        let name = String(cString: cp_entry_name(entry))
         if name == "." || name == ".." { continue }
         let child = "\(path)/\(name)"
         if entry.pointee.d_type == UInt8(DT_DIR) {

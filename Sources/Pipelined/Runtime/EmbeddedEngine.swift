@@ -12,6 +12,8 @@ struct EngineOptions: Sendable {
     var blockingThreads = 4
     /// What becomes of an output file that is there before a pipeline's first checkpoint.
     var existingOutput = ExistingOutput.refuse
+    /// Each batch is an epoch, committed before the next one is read: for tests of crashes.
+    var commitsEachBatch = false
     /// The sources end after so many rows in all; nil for their own end.
     var rowLimit: Int64?
     /// What listens from the first row on.
@@ -29,11 +31,13 @@ final class EngineServices: Sendable {
     let blocking: BlockingPool
     let fileEvents: FileEvents?
     let state: StateDirectory
+    let commitsEachBatch: Bool
 
     init(
         workers: WorkerPool, blocking: BlockingPool, fileEvents: FileEvents?,
-        state: StateDirectory
+        state: StateDirectory, commitsEachBatch: Bool
     ) {
+        self.commitsEachBatch = commitsEachBatch
         self.workers = workers
         self.blocking = blocking
         self.fileEvents = fileEvents
@@ -57,7 +61,7 @@ final class EmbeddedEngine: Engine {
         services = EngineServices(
             workers: WorkerPool(threads: options.workers),
             blocking: BlockingPool(threads: options.blockingThreads), fileEvents: fileEvents,
-            state: state)
+            state: state, commitsEachBatch: options.commitsEachBatch)
     }
 
     func close() {
@@ -144,7 +148,11 @@ final class EmbeddedEngine: Engine {
                     sink, existing: existing, fileSystem: fileSystem)
             },
             openDeadLetters: { () throws(ConnectorError) in
-                _ = mkdir(folder, 0o700)
+                do throws(StoreError) {
+                    try fileSystem.createDirectory(folder, permissions: 0o700)
+                } catch {
+                    throw ConnectorError(error.isRetriable ? .transient : .terminal, error.message)
+                }
                 return try SinkFactory.open(
                     SinkSpec(
                         name: "dead-letters",

@@ -127,6 +127,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         if let failure = graph.context.failure { return fail(failure) }
         if isStopRequested.load(ordering: .acquiring) { return stopSlice() }
         if isFinishing { return checkpointAndWait(isLast: true) }
+        if services.commitsEachBatch && jobIsRunning { return .sleep(until: nil) }
         do throws(ConnectorError) {
             try lookAround(monotonic: start)
             return try readRows(from: start)
@@ -163,6 +164,10 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
             source.sendWatermark(wallClock: wallClock)
             if let failure = graph.context.failure { return fail(failure) }
             let now = MonotonicClock.micros()
+            if services.commitsEachBatch {
+                startCheckpoint(isLast: false)
+                return jobIsRunning ? .sleep(until: nil) : .again
+            }
             if now >= nextCheckpointAt && !jobIsRunning { startCheckpoint(isLast: false) }
             if now - start >= EmbeddedPipeline.sliceMicros {
                 publisher.publish(epoch: epoch, phase: .running)
