@@ -121,16 +121,21 @@ extension FileSink {
         let (file, status) = try open(output, .write)
         var length = status.length
         var tail: [UInt8] = []
+        var isNoted = false
         do throws(ConnectorError) {
             do throws(StoreError) {
                 if let (noted, print) = try intent?.length(of: status.identity), noted <= length {
                     let bytes = try fileSystem.readBytes(
                         file, at: noted - Int64(print.count), count: print.count)
-                    if ContentPrint(bytes) == print { length = noted }
+                    isNoted = ContentPrint(bytes) == print
+                    if isNoted { length = noted }
                 }
                 let count = Int(min(length, Int64(ContentPrint.bytesMax)))
                 tail = try fileSystem.readBytes(file, at: length - Int64(count), count: count)
-                try intent?.note(status.identity, length: length, tail: ContentPrint(tail))
+                // A note that holds is left alone: rewriting it could lose it.
+                if !isNoted {
+                    try intent?.note(status.identity, length: length, tail: ContentPrint(tail))
+                }
             } catch {
                 throw ConnectorError(error)
             }

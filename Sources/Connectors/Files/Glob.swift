@@ -26,7 +26,12 @@ enum Glob {
                     status.kind == .directory
                 else { continue }
                 for name in try fileSystem.list(folder) where matches(name, part) {
-                    next.append(path + name)
+                    let entry = path + name
+                    if !isFile {
+                        let kind = try fileSystem.status(path: entry)?.kind
+                        if kind != .directory { continue }
+                    }
+                    next.append(entry)
                 }
             }
             paths = isFile ? next : next.map { $0 + "/" }
