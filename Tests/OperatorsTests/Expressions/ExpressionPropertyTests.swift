@@ -1,10 +1,11 @@
+import TestSupport
 import Testing
 
 @testable import Operators
 
 @Suite("Expressions: properties over random texts and batches")
 struct ExpressionPropertyTests {
-    static let seed: UInt64 = 20_260_101
+    static let seed = testSeed
 
     /// Runs `body` for random expressions with a batch each.
     static func forEachRandom(
@@ -14,7 +15,7 @@ struct ExpressionPropertyTests {
         let scope = ExpressionScope(owner: "input", schema: RandomExpression.schema)
         for round in 0..<count {
             var source = RandomExpression(
-                random: SeededGenerator(seed: seed &+ UInt64(round)))
+                random: SeededRandom(seed: seed &+ UInt64(round)))
             let type = source.random.pick(types)
             let text = source.text(type, depth: Int.random(in: 1...4, using: &source.random))
             let (rows, batch, chosen) = source.batch()
@@ -154,7 +155,7 @@ struct ExpressionPropertyTests {
         let bound = try ExpressionBinder.bind(text, in: scope).get()
         let plan = try #require(FilterPlan(bound.root))
         for round in 0..<40 {
-            var source = RandomExpression(random: SeededGenerator(seed: Self.seed + UInt64(round)))
+            var source = RandomExpression(random: SeededRandom(seed: Self.seed + UInt64(round)))
             let (_, batch, _) = source.batch()
             let column = ExpressionEvaluator(bound).evaluate(batch, now: 0).column
             let expected = (0..<column.count).filter {

@@ -1,19 +1,8 @@
+import TestSupport
+
 @testable import Operators
 
-/// A generator of numbers from a seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededRandom {
     mutating func pick<T>(_ values: [T]) -> T {
         values[Int.random(in: 0..<values.count, using: &self)]
     }
@@ -29,7 +18,7 @@ struct RandomExpression {
         Field("m", .decimal(precision: 10, scale: 2)), Field("full", .bigint),
     ])
 
-    var random: SeededGenerator
+    var random: SeededRandom
 
     // MARK: Texts
 
