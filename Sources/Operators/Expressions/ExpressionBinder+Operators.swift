@@ -94,7 +94,9 @@ extension ExpressionBinding {
                 function == .add
                 ? "text is joined with ||; a number in text is read by CAST(… AS bigint)"
                 : "a number in text is read by CAST(… AS bigint)"
-        } else if [a.type, b.type].contains(.timestamp) {
+        } else if a.type == .timestamp, b.type == .timestamp {
+            help = "two timestamps can be subtracted, which gives an interval"
+        } else if a.type == .timestamp, function == .add || function == .subtract {
             help = "add an interval: \(function.documentedName) interval '10 seconds'"
         }
         return report(

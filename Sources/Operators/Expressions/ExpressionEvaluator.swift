@@ -51,7 +51,7 @@ package final class ExpressionEvaluator: Sendable {
     package func evaluateFilter(
         _ batch: Batch, now: Int64
     ) -> (Selection, RowErrors?) {
-        if let filter, let selection = filter.select(batch) { return (selection, nil) }
+        if let filter, let result = filter.select(batch, now: now) { return result }
         let result = evaluate(batch, now: now)
         return (FilterKernels.rowsWhereTrue(result.vector, count: batch.count), result.errors)
     }

@@ -125,9 +125,20 @@ enum Utf8 {
 
     @inline(__always)
     static func count(_ text: UnsafeBufferPointer<UInt8>) -> Int {
-        var count = 0
-        for byte in text { count &+= byte & 0xc0 == 0x80 ? 0 : 1 }
-        return count
+        var continuations = 0
+        var index = 0
+        let raw = UnsafeRawBufferPointer(text)
+        while index &+ 8 <= raw.count {
+            // SAFETY: eight bytes are there. A continuation byte has bit 7 set and bit 6 not.
+            let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            continuations &+= ((word >> 7) & (~word >> 6) & 0x0101_0101_0101_0101).nonzeroBitCount
+            index &+= 8
+        }
+        while index < raw.count {
+            continuations &+= raw[index] & 0xc0 == 0x80 ? 1 : 0
+            index &+= 1
+        }
+        return raw.count &- continuations
     }
 
     /// The byte where the character number `index` starts, or the end.

@@ -21,7 +21,9 @@ extension DatePattern {
             offset: Int((local - micros) / Timestamp.microsPerSecond),
             epochSecond: Timestamp.floorDivide(micros, Timestamp.microsPerSecond).0)
         var writer = Writer(target: target)
-        for element in elements { writer.write(element, moment, zone) }
+        elements.withUnsafeBufferPointer { elements in
+            for element in elements { writer.write(element, moment, zone) }
+        }
         return writer.count
     }
 
@@ -49,7 +51,7 @@ extension DatePattern {
 
         mutating func write(_ element: Element, _ moment: Moment, _ zone: TimeZoneRules) {
             switch element {
-            case .literal(let bytes): for byte in bytes { put(byte) }
+            case .literal(let byte): put(byte)
             case .year(let digits): number(moment.date.year, digits)
             case .shortYear: number(moment.date.year % 100, 2)
             case .month(let width): number(moment.date.month, width)
@@ -135,8 +137,11 @@ extension DatePattern {
     /// - Complexity: O(count); does not allocate.
     package func parse(_ text: UnsafeBufferPointer<UInt8>, zone: TimeZoneRules) -> Int64? {
         var reader = Reader(text: text)
-        for element in elements where !reader.read(element, zone) { return nil }
-        guard reader.position == text.count else { return nil }
+        let fits = elements.withUnsafeBufferPointer { elements in
+            for element in elements where !reader.read(element, zone) { return false }
+            return true
+        }
+        guard fits, reader.position == text.count else { return nil }
         return reader.micros(zone)
     }
 
@@ -161,7 +166,10 @@ extension DatePattern {
 
         mutating func read(_ element: Element, _ zone: TimeZoneRules) -> Bool {
             switch element {
-            case .literal(let bytes): return literal(bytes)
+            case .literal(let byte):
+                guard position < text.count, text[position] == byte else { return false }
+                position += 1
+                return true
             case .year(let digits): return number(digits, digits).map { year = $0 } != nil
             case .shortYear:
                 guard let short = number(2, 2) else { return false }
@@ -204,15 +212,6 @@ extension DatePattern {
             case .zoneName: return zoneName(zone)
             case .epochSeconds: return epoch()
             }
-        }
-
-        private mutating func literal(_ bytes: [UInt8]) -> Bool {
-            guard position + bytes.count <= text.count else { return false }
-            for byte in bytes {
-                guard text[position] == byte else { return false }
-                position += 1
-            }
-            return true
         }
 
         private mutating func number(_ least: Int, _ most: Int) -> Int? {

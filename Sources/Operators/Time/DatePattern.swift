@@ -9,7 +9,8 @@ package struct DatePattern: Sendable {
 
     /// A part of the pattern. Numbers are written with at least `width` digits.
     enum Element: Hashable, Sendable {
-        case literal([UInt8])
+        /// One byte: every element is a plain value, so that loops over them count no references.
+        case literal(UInt8)
         case year(digits: Int)
         /// Two digits: 70 to 99 are 19xx, others 20xx.
         case shortYear
@@ -119,7 +120,7 @@ extension DatePattern.Element {
     /// Most bytes that it is written with.
     fileprivate var bytesMax: Int {
         switch self {
-        case .literal(let bytes): return bytes.count
+        case .literal: return 1
         case .year(let digits): return max(4, digits)
         case .fraction(let digits): return digits
         case .epochSeconds: return 20

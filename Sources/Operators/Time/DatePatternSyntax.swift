@@ -4,30 +4,23 @@ enum LetterPattern {
         _ pattern: [UInt8]
     ) throws(DatePattern.Problem) -> [DatePattern.Element] {
         var result: [DatePattern.Element] = []
-        var literal: [UInt8] = []
         var index = 0
-        func flush() {
-            if !literal.isEmpty { result.append(.literal(literal)) }
-            literal = []
-        }
         while index < pattern.count {
             let byte = pattern[index]
             if byte == UInt8(ascii: "'") {
-                literal += try quoted(pattern, &index)
+                result += try quoted(pattern, &index).map { .literal($0) }
                 continue
             }
             guard byte | 0x20 >= UInt8(ascii: "a"), byte | 0x20 <= UInt8(ascii: "z") else {
-                literal.append(byte)
+                result.append(.literal(byte))
                 index += 1
                 continue
             }
             var end = index
             while end < pattern.count, pattern[end] == byte { end += 1 }
-            flush()
             result.append(try element(byte, end - index))
             index = end
         }
-        flush()
         return result
     }
 
@@ -112,13 +105,12 @@ enum StrftimePattern {
         _ pattern: [UInt8]
     ) throws(DatePattern.Problem) -> [DatePattern.Element] {
         var result: [DatePattern.Element] = []
-        var literal: [UInt8] = []
         var index = 0
         while index < pattern.count {
             let byte = pattern[index]
             index += 1
             guard byte == UInt8(ascii: "%") else {
-                literal.append(byte)
+                result.append(.literal(byte))
                 continue
             }
             guard index < pattern.count else {
@@ -127,10 +119,6 @@ enum StrftimePattern {
             }
             let letter = pattern[index]
             index += 1
-            if let text = text(letter) {
-                literal += text
-                continue
-            }
             guard let elements = elements(letter) else {
                 throw DatePattern.Problem(
                     message: "'%\(Character(Unicode.Scalar(letter)))' is not possible in the "
@@ -138,28 +126,19 @@ enum StrftimePattern {
                     help: "possible are %Y %m %d %H %M %S %f %L %z %Z %b %B %a %A %p %I %j %y "
                         + "%e %u %F %T %D %R %s %%")
             }
-            if !literal.isEmpty { result.append(.literal(literal)) }
-            literal = []
             result += elements
         }
-        if !literal.isEmpty { result.append(.literal(literal)) }
         return result
     }
 
-    private static func text(_ letter: UInt8) -> [UInt8]? {
-        switch Character(Unicode.Scalar(letter)) {
-        case "%": return [letter]
-        case "n": return [0x0a]
-        case "t": return [0x09]
-        default: return nil
-        }
-    }
-
     private static func elements(_ letter: UInt8) -> [DatePattern.Element]? {
-        let dash = DatePattern.Element.literal([UInt8(ascii: "-")])
-        let colon = DatePattern.Element.literal([UInt8(ascii: ":")])
-        let slash = DatePattern.Element.literal([UInt8(ascii: "/")])
+        let dash = DatePattern.Element.literal(UInt8(ascii: "-"))
+        let colon = DatePattern.Element.literal(UInt8(ascii: ":"))
+        let slash = DatePattern.Element.literal(UInt8(ascii: "/"))
         switch Character(Unicode.Scalar(letter)) {
+        case "%": return [.literal(letter)]
+        case "n": return [.literal(0x0a)]
+        case "t": return [.literal(0x09)]
         case "Y": return [.year(digits: 4)]
         case "y": return [.shortYear]
         case "m": return [.month(width: 2)]

@@ -15,15 +15,18 @@ struct ExpressionDocumentTests {
     func isComplete() throws {
         let page = try Self.page().replacingOccurrences(of: "\\|", with: "|")
         for function in ScalarFunction.allCases {
-            #expect(page.contains("`\(function.documentedName)"), "\(function)")
+            let name = function.documentedName
+            let isThere = page.contains("`\(name)") || page.contains("`x \(name) ")
+            #expect(isThere, "\(name) is not there")
         }
         for name in FunctionCatalog.names where name != "character_length" {
-            #expect(
-                page.contains("`\(name)(") || page.contains("`\(name)`"), "\(name) is not there")
+            let isThere = page.contains("`\(name)(") || page.contains("`\(name)`")
+            #expect(isThere, "\(name) is not there")
         }
-        for unit in TimeUnit.allCases { #expect(page.contains(unit.rawValue)) }
-        for field in TimeField.allCases { #expect(page.contains(field.rawValue)) }
-        for word in ExpressionParser.keywords { #expect(page.contains(word)) }
+        let words =
+            TimeUnit.allCases.map(\.rawValue) + TimeField.allCases.map(\.rawValue)
+            + ExpressionParser.keywords
+        for word in words where !page.contains(word) { Issue.record("\(word) is not there") }
     }
 
     @Test("its examples are true")

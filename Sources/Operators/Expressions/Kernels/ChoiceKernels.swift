@@ -10,6 +10,9 @@ enum ChoiceKernels {
     static func conditional(
         _ conditions: [Vector], _ results: [Vector], _ type: ColumnType, rows: Int
     ) -> Vector {
+        if conditions.count == 1, let result = twoWay(conditions[0], results, type, rows) {
+            return result
+        }
         let isConstant = (conditions + results).allSatisfy(\.isConstant)
         var choice = Choice(count: isConstant ? 1 : rows)
         for (index, condition) in conditions.enumerated() {
@@ -27,6 +30,36 @@ enum ChoiceKernels {
         let last = Int32(conditions.count)
         for row in 0..<choice.count where choice.rows[row] == undecided { choice.rows[row] = last }
         return choice.collect(results, type, isConstant: isConstant)
+    }
+
+    /// `CASE` with one condition of a value a row, where no result is null; nil for others.
+    private static func twoWay(
+        _ condition: Vector, _ results: [Vector], _ type: ColumnType, _ rows: Int
+    ) -> Vector? {
+        guard !condition.isConstant, condition.errors == nil,
+            results.allSatisfy({ $0.column.validity == nil })
+        else { return nil }
+        let values = Buffer(capacity: rows * type.stride)
+        switch type.stride {
+        case 1: select(condition, results, values.pointer(to: UInt8.self), rows)
+        case 8: select(condition, results, values.pointer(to: Int64.self), rows)
+        default: select(condition, results, values.pointer(to: Int128.self), rows)
+        }
+        return Vector(
+            column: Column(
+                type: type, count: rows, values: values,
+                retained: results.flatMap(\.column.retained)))
+    }
+
+    @inline(__always)
+    private static func select<T>(
+        _ condition: Vector, _ results: [Vector], _ target: UnsafeMutablePointer<T>, _ rows: Int
+    ) {
+        // A null condition has a zero in its slot, and takes the ELSE.
+        let isTrue = condition.column.booleans
+        let first = Reader(results[0], as: T.self)
+        let second = Reader(results[1], as: T.self)
+        for row in 0..<rows { target[row] = isTrue[row] != 0 ? first[row] : second[row] }
     }
 
     /// The first operand that is not null; an earlier one that failed fails the row.

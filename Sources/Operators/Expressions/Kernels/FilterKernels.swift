@@ -1,3 +1,5 @@
+import Glibc
+
 /// Turning conditions into lists of rows.
 enum FilterKernels {
     /// The rows where a boolean vector is true; null and failed rows have a zero in their slot.
@@ -19,8 +21,9 @@ enum FilterKernels {
     }
 }
 
-/// A condition that is an AND of comparisons of plain columns with literals: it cannot fail, and
-/// each comparison is one loop over the rows that the ones before have left.
+/// A condition that is an AND with comparisons of plain columns with literals. Those cannot fail;
+/// each is one loop over the rows that the ones before have left, and what else the AND has is
+/// computed for the rows that all of them leave.
 struct FilterPlan: Sendable {
     private enum Operation: Sendable {
         case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
@@ -33,17 +36,29 @@ struct FilterPlan: Sendable {
     }
 
     private let comparisons: [Comparison]
+    /// The other conditions; nil when there are none.
+    private let rest: CompiledNode?
 
-    /// - Returns: nil when the condition is of another kind.
+    /// - Returns: nil when the condition has no such comparison.
     init?(_ root: ExpressionNode) {
         var conditions = [root]
         if case .call(.and, let operands, _) = root { conditions = operands }
         var found: [Comparison] = []
+        var others: [ExpressionNode] = []
         for condition in conditions {
-            guard let comparison = FilterPlan.comparison(condition) else { return nil }
-            found.append(comparison)
+            if let comparison = FilterPlan.comparison(condition) {
+                found.append(comparison)
+            } else {
+                others.append(condition)
+            }
         }
+        guard !found.isEmpty else { return nil }
         comparisons = found
+        switch others.count {
+        case 0: rest = nil
+        case 1: rest = CompiledNode(others[0])
+        default: rest = CompiledNode(.call(.and, others, .boolean))
+        }
     }
 
     private static func comparison(_ node: ExpressionNode) -> Comparison? {
@@ -100,8 +115,37 @@ struct FilterPlan: Sendable {
 
     /// The rows where all comparisons hold, as indices into the rows that count.
     ///
-    /// - Complexity: O(rows × comparisons); one buffer.
-    func select(_ batch: Batch) -> Selection? {
+    /// - Returns: The rows, and those that failed; nil when the plan cannot be used on this batch:
+    ///   a null beside a failed condition has failed, so that no comparison may be null then.
+    /// - Complexity: O(rows × comparisons); one buffer, and what the rest costs.
+    func select(_ batch: Batch, now: Int64) -> (Selection, RowErrors?)? {
+        guard let rest else { return (select(batch), nil) }
+        guard comparisons.allSatisfy({ batch.columns[$0.column].validity == nil }) else {
+            return nil
+        }
+        let left = select(batch)
+        if left.count == 0 { return (left, nil) }
+        let chosen = left.count == batch.count ? batch : batch.selecting(left)
+        var context = EvaluationContext(batch: chosen, now: now)
+        let result = rest.evaluate(&context).expanded(to: left.count)
+        let kept = FilterKernels.rowsWhereTrue(result, count: left.count)
+        for index in 0..<kept.count { kept.pointer[index] = left.pointer[Int(kept.pointer[index])] }
+        return (kept, result.errors.map { spread($0, left, count: batch.count) })
+    }
+
+    /// The failures of the rows of a selection, for all rows.
+    private func spread(_ codes: Buffer, _ selection: Selection, count: Int) -> RowErrors {
+        let all = Buffer(capacity: count)
+        memset(all.base, 0, count)
+        for index in 0..<selection.count {
+            let row = Int(selection.pointer[index])
+            all.pointer(to: UInt8.self)[row] = codes.pointer(to: UInt8.self)[index]
+        }
+        return RowErrors(codes: all, count: count)
+    }
+
+    /// The rows where the comparisons hold.
+    private func select(_ batch: Batch) -> Selection {
         let count = batch.count
         let rows = Buffer(capacity: count * 4)
         let target = rows.pointer(to: Int32.self)
