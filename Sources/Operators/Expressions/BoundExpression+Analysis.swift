@@ -80,6 +80,16 @@ extension ExpressionNode {
         for child in children { child.visit(body) }
     }
 
+    /// How many nodes a walk over the tree visits; it stops counting a little behind `limit`.
+    func nodeCount(upTo limit: Int) -> Int {
+        var count = 1
+        for child in children {
+            if count > limit { break }
+            count += child.nodeCount(upTo: limit - count)
+        }
+        return count
+    }
+
     func contains(_ predicate: (ExpressionNode) -> Bool) -> Bool {
         predicate(self) || children.contains { $0.contains(predicate) }
     }

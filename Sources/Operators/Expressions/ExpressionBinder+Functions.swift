@@ -22,7 +22,7 @@ extension ExpressionBinding {
         }
         switch entry.meaning {
         case .now: return BoundOperand(node: .now, range: range)
-        case .nullIf: return nullIf(call.arguments, range)
+        case .nullIf: return nullIf(call.arguments, range).flatMap { repeating($0) }
         case .scalar(let function): return scalar(function, name, call.arguments, range)
         case .aggregate: return nil
         }
@@ -247,7 +247,7 @@ extension ExpressionBinding {
             return report("'\(name)(DISTINCT …)' is not supported by this version", at: range)
         }
         return add(
-            function, argument.node, isDistinct: call.isDistinct && function == .count,
+            function, argument, isDistinct: call.isDistinct && function == .count,
             filter: filter, type, range)
     }
 
@@ -259,16 +259,19 @@ extension ExpressionBinding {
     }
 
     private mutating func add(
-        _ function: AggregateFunction, _ argument: ExpressionNode?, isDistinct: Bool,
+        _ function: AggregateFunction, _ argument: BoundOperand?, isDistinct: Bool,
         filter: BoundOperand?, _ type: ColumnType, _ range: Range<Int>
     ) -> BoundOperand? {
-        func expression(_ node: ExpressionNode) -> BoundExpression {
-            BoundExpression(root: node, text: "")
+        func expression(_ operand: BoundOperand) -> BoundExpression {
+            BoundExpression(
+                root: operand.node, text: String(decoding: source[operand.range], as: UTF8.self))
         }
         let call = AggregateCall(
             function: function, argument: argument.map(expression), isDistinct: isDistinct,
-            filter: filter.map { expression($0.node) }, type: type)
-        let index = calls.firstIndex(of: call) ?? calls.count
+            filter: filter.map(expression), type: type)
+        // The same call in other words is the same call.
+        let canonical = call.canonical
+        let index = calls.firstIndex { $0.canonical == canonical } ?? calls.count
         if index == calls.count { calls.append(call) }
         let column = (grouping?.count ?? 0) + index
         return BoundOperand(node: .column(column, type), range: range)

@@ -96,6 +96,9 @@ struct ExpressionBinding {
     private var isInsideAggregate = false
     private var usesGroupColumn = false
 
+    /// The text that is bound, for pieces of it.
+    private(set) var source: [UInt8] = []
+
     init(scope: ExpressionScope, grouping: Schema?) {
         self.scope = scope
         self.grouping = grouping
@@ -105,6 +108,7 @@ struct ExpressionBinding {
         _ text: String, expecting expected: ColumnType?
     ) -> Result<BoundExpression, ExpressionDiagnostics> {
         let isAggregate = grouping != nil
+        source = Array(text.utf8)
         do throws(ExpressionDiagnostic) {
             let syntax = try ExpressionParser.parse(text)
             var operand = bind(syntax)
@@ -172,11 +176,12 @@ struct ExpressionBinding {
         case .inList(let operand, let list, let isNegated):
             return inList(operand, list, range).flatMap { negated($0, isNegated) }
         case .between(let operand, let low, let high, let isNegated):
-            return between(operand, low, high, range).flatMap { negated($0, isNegated) }
+            return between(operand, low, high, range).flatMap { repeating($0) }
+                .flatMap { negated($0, isNegated) }
         case .like(let operand, let pattern, let escape, let isNegated):
             return like(operand, pattern, escape, range).flatMap { negated($0, isNegated) }
         case .conditional(let subject, let branches, let otherwise):
-            return conditional(subject, branches, otherwise, range)
+            return conditional(subject, branches, otherwise, range).flatMap { repeating($0) }
         case .cast(let operand, let name): return cast(operand, name, range)
         case .call(let call): return function(call, range)
         }
@@ -190,6 +195,20 @@ struct ExpressionBinding {
         let node = ExpressionNode.call(function, operands.map(\.node), type)
         return BoundOperand(node: ConstantFolding.fold(node), range: range)
     }
+
+    /// A node that repeats an operand, which doubles with each level of nesting: refused when it
+    /// has become too large to walk.
+    mutating func repeating(_ operand: BoundOperand) -> BoundOperand? {
+        guard operand.node.nodeCount(upTo: ExpressionBinding.nodesMax) <= ExpressionBinding.nodesMax
+        else {
+            return report(
+                "expression is too large: BETWEEN, NULLIF and CASE repeat what they look at",
+                at: operand.range, help: "compute the inner part in an 'add' of a step before")
+        }
+        return operand
+    }
+
+    private static let nodesMax = 20_000
 
     private func negated(_ operand: BoundOperand, _ isNegated: Bool) -> BoundOperand {
         isNegated ? call(.not, [operand], .boolean, operand.range) : operand

@@ -13,6 +13,17 @@ struct Vector: Sendable {
 
     var type: ColumnType { column.type }
 
+    /// The buffers behind the strings of several vectors, each once.
+    static func retained(by vectors: [Vector]) -> [Buffer] {
+        var result: [Buffer] = []
+        for vector in vectors {
+            for buffer in vector.column.retained where !result.contains(where: { $0 === buffer }) {
+                result.append(buffer)
+            }
+        }
+        return result
+    }
+
     /// Whether the one value is null (or failed).
     var isConstantNull: Bool { isConstant && column.isNull(0) }
 

@@ -243,7 +243,8 @@ struct ExpressionBinderTests {
         func bind(_ text: String) -> Result<BoundAggregate, ExpressionDiagnostics> {
             ExpressionBinder.bindAggregate(text, in: Self.scope, groupColumns: groups)
         }
-        let ratio = try bind("sum(price) / count(*) + sum(price)").get()
+        let ratio = try bind("sum(price) / count(*) + sum( price )").get()
+        #expect(ratio.calls[0].argument?.text == "price")
         #expect(ratio.calls.map(\.function) == [.sum, .countRows])
         #expect(ratio.result.columns == [2, 3])
         #expect(ratio.result.type == .bigint)
@@ -272,6 +273,24 @@ struct ExpressionBinderTests {
             problems("upper(ad_id) FILTER (WHERE ok)") == [
                 "'upper' takes no FILTER: it is not an aggregate"
             ])
+    }
+
+    @Test("refuses what grows with each level of nesting")
+    func growth() {
+        func nested(_ levels: Int, _ body: (String) -> String) -> String {
+            (0..<levels).reduce("price") { text, _ in body(text) }
+        }
+        let texts = [
+            nested(60) { "nullif(\($0), 1)" },
+            nested(60) { "(\($0) between 1 and 2)::string::bigint" },
+            nested(20) { "case \($0) when 1 then 2 when 3 then 4 when 5 then 6 else 7 end" },
+        ]
+        for text in texts {
+            #expect(Self.problems(text).first?.contains("too large") == true)
+        }
+        #expect(Self.problems(nested(8) { "nullif(\($0), 1)" }).isEmpty)
+        let many = (0..<900).map { "when \($0) then \($0)" }.joined(separator: " ")
+        #expect(Self.problems("case price \(many) end").isEmpty)
     }
 
     @Test("refuses what is nested too deep instead of running out of stack")

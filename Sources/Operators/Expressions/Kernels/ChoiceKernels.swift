@@ -48,7 +48,7 @@ enum ChoiceKernels {
         return Vector(
             column: Column(
                 type: type, count: rows, values: values,
-                retained: results.flatMap(\.column.retained)))
+                retained: Vector.retained(by: results)))
     }
 
     @inline(__always)
@@ -192,7 +192,7 @@ enum ChoiceKernels {
                 column: Column(
                     type: type, count: count, values: values,
                     validity: isComplete ? nil : validity,
-                    retained: sources.flatMap(\.column.retained)),
+                    retained: Vector.retained(by: sources)),
                 isConstant: isConstant, errors: errors)
         }
 

@@ -21,10 +21,12 @@ enum FunctionKernels {
         case .isNull, .isNotNull, .isTrue, .isNotTrue, .isFalse, .isNotFalse:
             return LogicKernels.test(function, operands[0], rows: rows)
         case .inList:
-            let equalities = operands.dropFirst().map {
-                ComparisonKernels.compare(.equal, operands[0], $0, rows: rows)
+            var result = Vector.constant(.boolean(false), .boolean)
+            for item in operands.dropFirst() {
+                let equal = ComparisonKernels.compare(.equal, operands[0], item, rows: rows)
+                result = LogicKernels.logical([result, equal], isAnd: false, rows: rows)
             }
-            return LogicKernels.logical(equalities, isAnd: false, rows: rows)
+            return result
         case .coalesce: return ChoiceKernels.coalesce(operands, type, rows: rows)
         case .greatest, .least:
             return ChoiceKernels.extreme(
