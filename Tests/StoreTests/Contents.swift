@@ -1,4 +1,11 @@
+import Foundation
+
 @testable import Store
+
+/// How far the exhaustive tests go: `TEST_DEPTH`, 1 in the ordinary run. 50 looks at more than
+/// 100,000 disks after a power cut, and at each bit of a journal of 12 KiB.
+let testDepth: Int =
+    ProcessInfo.processInfo.environment["TEST_DEPTH"].flatMap { Int($0) }.map { max(1, $0) } ?? 1
 
 /// What names an entry.
 struct EntryName: Hashable, Sendable {

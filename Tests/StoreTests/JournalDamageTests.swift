@@ -18,7 +18,7 @@ struct JournalDamageTests {
 
     /// The base is epoch 1; three records follow, the second of them in three blocks.
     private func sample(isClosed: Bool) throws -> Sample {
-        let workload = Workload(seed: 7, epochs: 4, changes: 9)
+        let workload = Workload(seed: 7, epochs: 4, changes: 9 * min(testDepth, 10))
         let disk = SimulatedFileSystem()
         disk.setContents("/state/x", [])
         let journal = try Journal.open(

@@ -122,9 +122,10 @@ struct JournalPowerCutTests {
             #expect(throws: StoreError.self) { try Self.run(disk, &progress) }
             #expect(disk.hasCrashed)
             for cut in Self.cuts {
-                for seed in 0..<(cut == .lost || cut == .kept ? 1 : 4) as Range<UInt64> {
+                let isCertain = cut == .lost || cut == .kept
+                for seed in 0..<UInt64(isCertain ? 1 : 4 * testDepth) {
                     let what = "stopped at call \(stop), \(cut), seed \(seed)"
-                    let after = disk.afterPowerCut(cut, seed: seed &+ UInt64(stop) &* 64)
+                    let after = disk.afterPowerCut(cut, seed: seed &+ UInt64(stop) &* 1_000_003)
                     outcomes += 1
                     guard let found = try Self.check(after, progress, what) else { continue }
                     // What was recovered is durable: sinks have been made equal to it.
