@@ -155,6 +155,19 @@ struct JournalDamageTests {
         #expect(try disk.list("/state/p") == ["1.journal"])
     }
 
+    @Test("a whole block that was copied to another place is not believed")
+    func copied() throws {
+        let sample = try sample(isClosed: true)
+        let mark = sample.bytes.suffix(64)
+        let found = outcome(sample.bytes + mark, sample, "the mark twice")
+        #expect(found == .state(3))
+        let disk = SimulatedFileSystem()
+        disk.setContents(path, sample.bytes + mark)
+        let journal = try Journal.open(
+            directory: "/state/p", identity: identity, fileSystem: disk)
+        #expect(journal.tornBytes == 64)
+    }
+
     @Test("a file of another number or log is refused")
     func exchanged() throws {
         let sample = try sample(isClosed: true)
@@ -189,6 +202,15 @@ struct JournalDamageTests {
             }
             #expect(error?.kind == .newerVersion)
             #expect(error?.position == Int64(block))
+            #expect(disk.contents(path) == bytes)
+
+            // It is as much a witness as any other block.
+            guard block > 0 else { continue }
+            bytes[block - 1] ^= 1
+            disk.setContents(path, bytes)
+            #expect(throws: StoreError.self) {
+                try Journal.open(directory: "/state/p", identity: identity, fileSystem: disk)
+            }
             #expect(disk.contents(path) == bytes)
         }
     }

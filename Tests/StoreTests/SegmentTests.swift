@@ -139,6 +139,39 @@ struct SegmentTests {
         }
     }
 
+    @Test("a header whose checksum is right and whose fields contradict the file is refused")
+    func contradictions() throws {
+        let (disk, tip) = try segment(["a", "b"])
+        let bytes = try #require(disk.contents("/s"))
+        let last = bytes.count - 65
+        let fields: [(at: Int, value: [UInt8], cause: String)] = [
+            (4, [0, 0], "the block has format version 0"),
+            (6, [99], "the block is of the unknown type 99"),
+            (6, [1], "a second header stands in the file"),
+            (16, [9], "the block begins with row 9 and not 1"),
+            (40, [1], "the block was written for byte"),
+            (48, [255, 255], "the block states that 65535 bytes before it were synced"),
+            (55, [255], "the block states that -"),
+        ]
+        for field in fields {
+            var changed = bytes
+            let start = last + field.at
+            changed.replaceSubrange(start..<start + field.value.count, with: field.value)
+            let sum = changed[last..<last + 60].withUnsafeBytes {
+                SegmentFormat.checksum($0, seed: SegmentFormat.seed(identity: identity))
+            }
+            withUnsafeBytes(of: sum.littleEndian) {
+                changed.replaceSubrange(last + 60..<last + 64, with: $0)
+            }
+            disk.setContents("/s", changed)
+            let (texts, reader) = try read(disk)
+            #expect(texts == ["a"])
+            #expect(reader.torn?.position == tip.length - 65)
+            let cause = try #require(reader.torn?.cause)
+            #expect(cause.hasPrefix(field.cause), "\(cause)")
+        }
+    }
+
     @Test("random bytes are never a segment", arguments: 0..<4)
     func garbage(round: Int) throws {
         let seed = testSeed &+ UInt64(round)
