@@ -129,12 +129,14 @@ package struct SystemFileSystem: FileSystem {
         }
     }
 
+    @discardableResult
     package func unlink(_ path: String) throws(StoreError) -> Bool {
         if Glibc.unlink(path) == 0 { return true }
         if errno == ENOENT { return false }
         throw .system("remove", path, code: errno)
     }
 
+    @discardableResult
     package func createDirectory(_ path: String, permissions: UInt32) throws(StoreError) -> Bool {
         if mkdir(path, mode_t(permissions)) == 0 { return true }
         let code = errno
@@ -142,6 +144,7 @@ package struct SystemFileSystem: FileSystem {
         throw .system("create the folder", path, code: code)
     }
 
+    @discardableResult
     package func removeDirectory(_ path: String) throws(StoreError) -> Bool {
         if rmdir(path) == 0 { return true }
         if errno == ENOENT { return false }

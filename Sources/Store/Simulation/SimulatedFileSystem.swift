@@ -220,6 +220,7 @@ package final class SimulatedFileSystem: FileSystem {
         }
     }
 
+    @discardableResult
     package func unlink(_ path: String) throws(StoreError) -> Bool {
         try run(.unlink, "remove", path) { (state) throws(Refusal) in
             guard let inode = state.disk.inode(path),
@@ -233,6 +234,7 @@ package final class SimulatedFileSystem: FileSystem {
         }
     }
 
+    @discardableResult
     package func createDirectory(_ path: String, permissions: UInt32) throws(StoreError) -> Bool {
         try run(.createDirectory, "create the folder", path) { (state) throws(Refusal) in
             if let inode = state.disk.inode(path) {
@@ -245,6 +247,7 @@ package final class SimulatedFileSystem: FileSystem {
         }
     }
 
+    @discardableResult
     package func removeDirectory(_ path: String) throws(StoreError) -> Bool {
         try run(.removeDirectory, "remove the folder", path) { (state) throws(Refusal) in
             guard let inode = state.disk.inode(path),
