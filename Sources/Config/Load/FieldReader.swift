@@ -110,7 +110,9 @@ struct FieldReader {
 
     /// Microseconds; the default, or nil, when it is absent or reported.
     func duration(_ name: String) -> Int64? {
-        parsed(name, expecting: "a duration such as 10s, 1h30m or 250ms", parseDuration)
+        parsed(
+            name, expecting: "a duration such as 10s, 1h30m or 250ms, at most 36500d", parseDuration
+        )
     }
 
     /// Bytes.

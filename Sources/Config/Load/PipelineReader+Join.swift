@@ -40,8 +40,7 @@ extension PipelineReader {
         let match = readMatch(join, scope, table: table, key: key, isKeyKnown: isKeyKnown)
         addTableColumns(&result, table: table, tableShape, match: match)
         result.scope.owner = linked.node.name
-        let left = scope.entries.first?.qualifier ?? "left"
-        result.sides = (left, table, step.keyRange("join"))
+        result.sides = (scope.entries.first?.qualifier, table, step.keyRange("join"))
         if let kind, let expressions = match.expressions {
             result.verb = .join(
                 TableJoinSpec(

@@ -84,17 +84,20 @@ extension PipelineReader {
             }
         }
         guard let sides = verb.sides, !shared.isEmpty else { return }
+        let left = sides.left ?? "input"
         let select = items.filter { $0.entryIndex != nil }.map { item -> String in
             guard shared.contains(item.name) else { return item.name }
             let isRight = verb.shared.contains(item.entryIndex ?? -1)
             return isRight
                 ? "{\(sides.right)_\(item.name): \(sides.right).\(item.name)}"
-                : "\(sides.left).\(item.name)"
+                : "\(left).\(item.name)"
         }
+        // A union or a port has no name to write before a column until it gets one.
+        let alias = sides.left == nil ? "as: input\n" : ""
         context.report(
             .sharedColumns(
-                shared, left: sides.left, right: sides.right,
-                select: "select: [\(select.joined(separator: ", "))]",
+                shared, left: sides.left ?? "from", right: sides.right,
+                select: "\(alias)select: [\(select.joined(separator: ", "))]",
                 at: context.location(sides.range)))
     }
 }

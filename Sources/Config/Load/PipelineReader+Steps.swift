@@ -11,7 +11,7 @@ struct VerbResult {
     /// Columns of a join that both sides have: right ones, by position.
     var shared: [Int] = []
     /// The two sides of a join, and where it stands.
-    var sides: (left: String, right: String, range: Range<Int>)?
+    var sides: (left: String?, right: String, range: Range<Int>)?
 }
 
 extension PipelineReader {

@@ -1,5 +1,8 @@
+/// The longest duration: a hundred years. Sums of a time and a few of these fit in 64 bits.
+private let durationMicrosMax: Int64 = 36_500 * 86_400_000_000
+
 /// Microseconds of a duration such as `90d`, `1h30m` or `250ms`; nil for anything else, and for
-/// more than 64 bits hold.
+/// more than a hundred years.
 package func parseDuration(_ text: String) -> Int64? {
     let bytes = Array(text.utf8)
     var index = 0
@@ -18,7 +21,7 @@ package func parseDuration(_ text: String) -> Int64? {
         if overflows || exceeds { return nil }
         total = sum
     }
-    return total
+    return total <= durationMicrosMax ? total : nil
 }
 
 private let microsPerUnit: [String: Int64] = [
