@@ -23,4 +23,23 @@ struct InvalidSpecTests {
         #expect(!result.failed.isEmpty)
         expectGolden(result.diagnostics.rendered, "invalid/\(name).txt")
     }
+
+    @Test("report ten mistakes of ten kinds as ten diagnostics, where they are")
+    func ten() throws {
+        let url = folder.appendingPathComponent("ten-mistakes.yaml")
+        let bytes = [UInt8](try Data(contentsOf: url))
+        let diagnostics = loader(workingDirectory: "/usr")
+            .load(bytes: bytes, path: "ten-mistakes.yaml").diagnostics
+        let lines = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\n")
+        let marked = diagnostics.compactMap(\.location).map { place in
+            let line = Array(lines[place.line - 1].unicodeScalars)
+            return line[(place.column - 1)..<(place.endColumn - 1)]
+                .map { String(Character($0)) }.joined()
+        }
+        #expect(
+            marked == [
+                "folow", "jsn", "integer", "att", "user_id", "=", "user", "10 s", "knid",
+                "/srv/result.ndjson",
+            ])
+    }
 }
