@@ -10,13 +10,13 @@ struct ControllerTests {
     @Test("starts every spec, and changes nothing where the meaning is unchanged")
     func starts() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "a.yaml")
-        try test.folder.write("b 1; c 1", to: "b.yml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
+        try test.folder.writeSpec("b 1; c 1", to: "b.yml")
         test.settle()
         #expect(test.engine.names == ["a", "b", "c"])
         #expect(test.view.hasConverged)
         #expect(test.phase("a") == .running)
-        try test.folder.write("a   1\n", to: "a.yaml")
+        try test.folder.writeSpec("a   1\n", to: "a.yaml")
         test.look()
         #expect(test.engine.launches.count == 3)
         #expect(test.engine.state.withLock { $0.overlaps } == 0)
@@ -25,13 +25,13 @@ struct ControllerTests {
     @Test("a changed spec replaces its graph, keeps state it can, and says what it cannot")
     func changes() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "a.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
         test.settle()
-        try test.folder.write("a 2", to: "a.yaml")
+        try test.folder.writeSpec("a 2", to: "a.yaml")
         test.look()
         #expect(test.engine.launches.last?.state == .keep)
         #expect(test.engine.launches.last?.generation == 2)
-        try test.folder.write("a 2 hourly", to: "a.yaml")
+        try test.folder.writeSpec("a 2 hourly", to: "a.yaml")
         test.look()
         #expect(test.engine.launches.last?.state == .anew)
         #expect(test.view.pipelines["a"]?.lostState.map(\.node) == ["counts"])
@@ -44,10 +44,10 @@ struct ControllerTests {
     @Test("a broken spec leaves its last good version running, its neighbours too, also later")
     func broken() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "a.yaml")
-        try test.folder.write("b 1", to: "b.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
+        try test.folder.writeSpec("b 1", to: "b.yaml")
         test.settle()
-        try test.folder.write("broken", to: "a.yaml")
+        try test.folder.writeSpec("broken", to: "a.yaml")
         test.look()
         #expect(test.engine.names == ["a", "b"])
         #expect(test.engine.launches.count == 2)
@@ -60,7 +60,7 @@ struct ControllerTests {
         test.settle()
         #expect(test.engine.names == ["a", "b"])
         #expect(test.view.pipelines["a"]?.conditions[.stalled].reason == "SpecInvalid")
-        try test.folder.write("a 2", to: "a.yaml")
+        try test.folder.writeSpec("a 2", to: "a.yaml")
         test.look()
         #expect(test.view.pipelines["a"]?.conditions[.stalled].isTrue == false)
         #expect(test.view.pipelines["a"]?.generation == 2)
@@ -69,9 +69,9 @@ struct ControllerTests {
     @Test("one broken document of a file touches neither its neighbours in it nor their changes")
     func brokenDocument() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1; b 1", to: "both.yaml")
+        try test.folder.writeSpec("a 1; b 1", to: "both.yaml")
         test.settle()
-        try test.folder.write("broken a; b 2", to: "both.yaml")
+        try test.folder.writeSpec("broken a; b 2", to: "both.yaml")
         test.look()
         #expect(test.engine.names == ["a", "b"])
         #expect(test.engine.launches.map(\.spec.name) == ["a", "b", "b"])
@@ -82,7 +82,7 @@ struct ControllerTests {
     @Test("a spec that was never good is reported and nothing runs")
     func neverGood() throws {
         let test = try ControllerHarness()
-        try test.folder.write("broken", to: "a.yaml")
+        try test.folder.writeSpec("broken", to: "a.yaml")
         test.settle()
         #expect(test.engine.names.isEmpty)
         #expect(test.view.orphanProblems["a.yaml"]?.count == 1)
@@ -92,7 +92,7 @@ struct ControllerTests {
     @Test("a removed spec stops after two looks; adding it back resumes its state")
     func removal() throws {
         let test = try ControllerHarness()
-        for name in ["a", "b", "c"] { try test.folder.write("\(name) 1", to: "\(name).yaml") }
+        for name in ["a", "b", "c"] { try test.folder.writeSpec("\(name) 1", to: "\(name).yaml") }
         test.settle()
         unlink(test.folder.path(of: "a.yaml"))
         test.loop.take(.hint)
@@ -102,7 +102,7 @@ struct ControllerTests {
         #expect(test.engine.names == ["b", "c"])
         #expect(test.view.pipelines["a"] == nil)
         #expect(test.engine.state.withLock { $0.removed } == [])
-        try test.folder.write("a 1", to: "a.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
         test.look()
         #expect(test.engine.launches.last?.state == .keep)
         #expect(test.engine.launches.last?.generation == 1)
@@ -112,7 +112,7 @@ struct ControllerTests {
     @Test("the state of a removed spec goes after its retention")
     func retention() throws {
         let test = try ControllerHarness()
-        for name in ["a", "b", "c"] { try test.folder.write("\(name) 1", to: "\(name).yaml") }
+        for name in ["a", "b", "c"] { try test.folder.writeSpec("\(name) 1", to: "\(name).yaml") }
         test.settle()
         unlink(test.folder.path(of: "a.yaml"))
         test.look()
@@ -125,7 +125,7 @@ struct ControllerTests {
     @Test("a directory that is suddenly empty, or unreadable, stops nothing")
     func suddenlyEmpty() throws {
         let test = try ControllerHarness()
-        for name in ["a", "b", "c"] { try test.folder.write("\(name) 1", to: "\(name).yaml") }
+        for name in ["a", "b", "c"] { try test.folder.writeSpec("\(name) 1", to: "\(name).yaml") }
         test.settle()
         for name in ["a", "b", "c"] { unlink(test.folder.path(of: "\(name).yaml")) }
         test.look()
@@ -151,13 +151,13 @@ struct ControllerTests {
     @Test("a file that moves keeps its pipeline; a name in two files belongs to the first")
     func moves() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "x.yaml")
+        try test.folder.writeSpec("a 1", to: "x.yaml")
         test.settle()
         rename(test.folder.path(of: "x.yaml"), test.folder.path(of: "y.yaml"))
         test.look()
         #expect(test.engine.launches.count == 1)
         #expect(test.view.pipelines["a"]?.file == "y.yaml")
-        try test.folder.write("a 2", to: "b.yaml")
+        try test.folder.writeSpec("a 2", to: "b.yaml")
         test.look()
         #expect(test.engine.launches.count == 1)
         let problem = try #require(test.view.orphanProblems["b.yaml"]?.first)
@@ -167,7 +167,7 @@ struct ControllerTests {
     @Test("a failed pipeline comes back with growing pauses; a terminal error waits")
     func failures() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "a.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
         test.settle()
         let error = EngineError(message: "cannot read", node: "events", isTerminal: false)
         test.engine.end("a", .failed(error))
@@ -187,7 +187,7 @@ struct ControllerTests {
         test.advance(millis: 10_000)
         #expect(test.engine.names.isEmpty)
         #expect(test.phase("a") == .stalled)
-        try test.folder.write("a 2", to: "a.yaml")
+        try test.folder.writeSpec("a 2", to: "a.yaml")
         test.look()
         #expect(test.engine.names == ["a"])
         #expect(test.phase("a") == .running)
@@ -196,11 +196,11 @@ struct ControllerTests {
     @Test("a new version that is refused puts the old one back, with its state")
     func rollback() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "a.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
         test.settle()
         let error = EngineError(message: "cannot open sink", node: "out", isTerminal: true)
         test.engine.state.withLock { $0.refusals["a"] = [error] }
-        try test.folder.write("a 2 hourly", to: "a.yaml")
+        try test.folder.writeSpec("a 2 hourly", to: "a.yaml")
         test.look()
         #expect(test.engine.names == ["a"])
         #expect(test.engine.launches.last?.state == .keep)
@@ -217,7 +217,7 @@ struct ControllerTests {
     @Test("a pause is kept over restarts, and a reset drops the state")
     func pauseAndReset() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "a.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
         test.settle()
         _ = test.command(.pause("a"))
         #expect(test.engine.names.isEmpty)
@@ -242,10 +242,10 @@ struct ControllerTests {
     @Test("suspend in the spec holds it")
     func suspend() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1 w suspend", to: "a.yaml")
+        try test.folder.writeSpec("a 1 w suspend", to: "a.yaml")
         test.settle()
         #expect(test.phase("a") == .suspended)
-        try test.folder.write("a 1", to: "a.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
         test.look()
         #expect(test.engine.names == ["a"])
     }
@@ -253,15 +253,15 @@ struct ControllerTests {
     @Test("a diff changes nothing and shows what a reload would do")
     func diff() throws {
         let test = try ControllerHarness()
-        for name in ["a", "b", "c"] { try test.folder.write("\(name) 1", to: "\(name).yaml") }
+        for name in ["a", "b", "c"] { try test.folder.writeSpec("\(name) 1", to: "\(name).yaml") }
         test.settle()
-        try test.folder.write("a 1 hourly", to: "a.yaml")
-        try test.folder.write("d 1", to: "d.yaml")
-        try test.folder.write("broken", to: "e.yaml")
+        try test.folder.writeSpec("a 1 hourly", to: "a.yaml")
+        try test.folder.writeSpec("d 1", to: "d.yaml")
+        try test.folder.writeSpec("broken", to: "e.yaml")
         unlink(test.folder.path(of: "c.yaml"))
         let box = AnswerBox()
         test.loop.take(.command(.diff) { box.set($0) })
-        guard case .plan(let changes, let problems) = box.get() else {
+        guard case .plan(let changes, let problems, _) = box.get() else {
             Issue.record("no plan")
             return
         }
@@ -278,8 +278,8 @@ struct ControllerTests {
     @Test("a pipeline at work in two deaths in a row is stalled; another spec frees it")
     func poison() throws {
         let test = try ControllerHarness()
-        try test.folder.write("a 1", to: "a.yaml")
-        try test.folder.write("b 1", to: "b.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
+        try test.folder.writeSpec("b 1", to: "b.yaml")
         test.settle()
         let crash = CrashNote(signal: 11, pipeline: "a", epoch: 3)
         try test.restart(after: crash)
@@ -289,7 +289,7 @@ struct ControllerTests {
         test.settle()
         #expect(test.engine.names == ["b"])
         #expect(test.phase("a") == .stalled)
-        try test.folder.write("a 2", to: "a.yaml")
+        try test.folder.writeSpec("a 2", to: "a.yaml")
         test.look()
         #expect(test.engine.names == ["a", "b"])
     }
@@ -298,7 +298,7 @@ struct ControllerTests {
     func catalogFails() throws {
         let test = try ControllerHarness()
         test.store.failure = StoreError(kind: .full, path: "/x", message: "cannot write: disk full")
-        try test.folder.write("a 1", to: "a.yaml")
+        try test.folder.writeSpec("a 1", to: "a.yaml")
         test.settle()
         #expect(test.engine.names.isEmpty)
         #expect(test.view.storeProblem == "cannot write: disk full")
@@ -311,7 +311,7 @@ struct ControllerTests {
     @Test("draining stops everything and removes nothing")
     func drain() throws {
         let test = try ControllerHarness()
-        for name in ["a", "b"] { try test.folder.write("\(name) 1", to: "\(name).yaml") }
+        for name in ["a", "b"] { try test.folder.writeSpec("\(name) 1", to: "\(name).yaml") }
         test.settle()
         guard case .done = test.command(.drain) else {
             Issue.record("not drained")
@@ -327,7 +327,7 @@ struct ControllerTests {
     @Test("a thousand specs are one write of the catalog and converge")
     func thousand() throws {
         let test = try ControllerHarness()
-        for index in 0..<1000 { try test.folder.write("p\(index) 1", to: "p\(index).yaml") }
+        for index in 0..<1000 { try test.folder.writeSpec("p\(index) 1", to: "p\(index).yaml") }
         test.settle()
         #expect(test.engine.names.count == 1000)
         #expect(test.store.writeCount == 1)
@@ -348,7 +348,7 @@ struct ControllerTests {
                 unlink(path)
                 files[name] = nil
             case 1:
-                try test.folder.write("broken", to: "\(name).yaml")
+                try test.folder.writeSpec("broken", to: "\(name).yaml")
                 if files[name] == nil { unlink(path) }
             case 2:
                 test.engine.end(
@@ -362,12 +362,12 @@ struct ControllerTests {
             default:
                 let version = "\(Int.random(in: 0..<3, using: &random))"
                 files[name] = version
-                try test.folder.write("\(name) \(version)", to: "\(name).yaml")
+                try test.folder.writeSpec("\(name) \(version)", to: "\(name).yaml")
             }
             test.look()
         }
         for (name, version) in files {
-            try test.folder.write("\(name) \(version) final", to: "\(name).yaml")
+            try test.folder.writeSpec("\(name) \(version) final", to: "\(name).yaml")
         }
         test.look()
         test.advance(millis: 600_000 / 20)

@@ -93,6 +93,8 @@ final class FakePipeline: RunningPipeline {
         taps.withLock { $0.append(receive) }
     }
 
+    var tapCount: Int { taps.withLock { $0.count } }
+
     /// A row leaves the tapped node.
     func emit(_ row: String) {
         taps.withLock { taps in taps = taps.filter { $0(row) } }

@@ -9,6 +9,9 @@ enum ChangeText {
             lines.append(terminal.styled(text, style))
         }
         if lines.isEmpty { lines.append(none) }
+        for file in answer["busy_files"]?.array?.compactMap(\.text) ?? [] {
+            lines.append("\(file) is being written and was left out")
+        }
         for problem in answer["problems"]?.array ?? [] {
             lines += ["", (problem["rendered"]?.text ?? "").trimmingNewlines]
         }

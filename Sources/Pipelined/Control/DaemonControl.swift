@@ -172,11 +172,13 @@ final class DaemonControl: ControlHandler {
                     reply.result([
                         "changes": .array(changes.map(StatusJSON.change)),
                         "problems": .array(problems(view).map(StatusJSON.problem)),
+                        "busy_files": .array(view.busyFiles.sorted().map(JSONValue.string)),
                     ])
-                case .plan(let changes, let problems):
+                case .plan(let changes, let problems, let busyFiles):
                     reply.result([
                         "changes": .array(changes.map(StatusJSON.change)),
                         "problems": .array(problems.map(StatusJSON.problem)),
+                        "busy_files": .array(busyFiles.sorted().map(JSONValue.string)),
                     ])
                 case .notFound(let name): reply.fail(.notFound, "there is no pipeline '\(name)'")
                 case .refused(let message): reply.fail(.failed, message)

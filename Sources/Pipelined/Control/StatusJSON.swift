@@ -139,6 +139,7 @@ enum StatusJSON {
             "converged": .bool(view.hasConverged), "revision": .optional(view.revision),
             "folder_problem": .optional(view.folderProblem),
             "store_problem": .optional(view.storeProblem),
+            "busy_files": .array(view.busyFiles.sorted().map(JSONValue.string)),
             "pipelines": .array(rows.map { .object(row($0, now: now)) }),
             "problems": .array(names.isEmpty ? problems : []),
         ]

@@ -16,7 +16,7 @@ enum ControllerAnswer: Sendable {
     /// Done, and this is what was done.
     case done([PlannedChange])
     /// What would be done.
-    case plan([PlannedChange], problems: [SpecProblem])
+    case plan([PlannedChange], problems: [SpecProblem], busyFiles: Set<String>)
     /// There is no pipeline of that name.
     case notFound(String)
     case refused(String)
@@ -26,6 +26,8 @@ enum ControllerAnswer: Sendable {
 struct PendingAnswer {
     /// nil for all pipelines.
     var name: String?
+    /// Until then a reload waits for files that are being written; microseconds.
+    var busyUntil: Int64 = 0
     var changes: [PlannedChange] = []
     var answer: @Sendable (ControllerAnswer) -> Void
 
@@ -44,8 +46,10 @@ extension ControllerLoop {
         case .reload(let allowEmpty):
             folder.forget()
             lookAt = around.now()
+            isLookOwed = true
             allowsEmptyOnce = allowsEmptyOnce || allowEmpty
-            pending.append(PendingAnswer(answer: answer))
+            let busyUntil = around.now().saturatingAdd(options.busyMicrosMax)
+            pending.append(PendingAnswer(busyUntil: busyUntil, answer: answer))
         case .pause(let name): change(name, answer) { $0.stored.isPaused = true }
         case .resume(let name):
             change(name, answer) { record in
@@ -112,7 +116,8 @@ extension ControllerLoop {
         let problems =
             library.pipelines.sorted { $0.key < $1.key }.compactMap(\.value.problem)
             + library.orphanProblems.sorted { $0.key < $1.key }.flatMap(\.value)
-        return .plan(actions.map(PlannedChange.init), problems: problems)
+        return .plan(
+            actions.map(PlannedChange.init), problems: problems, busyFiles: library.busyFiles)
     }
 
     /// Answers the commands whose work is done.
@@ -136,7 +141,9 @@ extension ControllerLoop {
         if let name = pending.name {
             return records[name].map(isWaiting) != true && !actions.contains { $0.name == name }
         }
-        let hasLooked = isDraining || (hasLooked && now < lookAt && !library.isMakingSure)
+        let isWriting = !library.busyFiles.isEmpty && now < pending.busyUntil
+        let hasLooked =
+            isDraining || (hasLooked && !isLookOwed && !library.isMakingSure && !isWriting)
         return hasLooked && actions.isEmpty && !records.values.contains(where: isWaiting)
     }
 }

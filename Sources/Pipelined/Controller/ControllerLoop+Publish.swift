@@ -6,18 +6,21 @@ extension ControllerLoop {
         let hadConverged = view.hasConverged
         if !hadConverged, hasLooked, !isDraining {
             view.hasConverged =
-                !records.values.contains { $0.observed.activity == .busy }
+                library.busyFiles.isEmpty
+                && !records.values.contains { $0.observed.activity == .busy }
                 && currentPlan(now).isEmpty
         }
         let isChanged =
             !touched.isEmpty || view.storeProblem != storeProblem
             || view.folderProblem != library.folderProblem || view.revision != revision
+            || view.busyFiles != library.busyFiles
             || view.orphanProblems != library.orphanProblems || view.hasConverged != hadConverged
         guard isChanged else { return }
         for name in touched { view.pipelines[name] = makeView(name, now) }
         touched = []
         view.orphanProblems = library.orphanProblems
         view.folderProblem = library.folderProblem
+        view.busyFiles = library.busyFiles
         view.storeProblem = storeProblem
         view.revision = revision
         view.lastEvent = lastEvent

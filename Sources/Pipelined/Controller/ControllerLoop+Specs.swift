@@ -3,6 +3,7 @@ import Config
 extension ControllerLoop {
     /// Makes a look due soon, when the directory has been quiet for a moment.
     func takeHint() {
+        guard !isLookOwed else { return }
         let now = around.now()
         let first = hintedAt ?? now
         hintedAt = first
@@ -19,6 +20,7 @@ extension ControllerLoop {
             lookAt = now.saturatingAdd(options.debounceMicros)
             return
         }
+        isLookOwed = false
         let hadProblem = library.folderProblem
         let heldBefore = library.heldBack
         let isChanged = library.take(found, allowEmpty: options.allowEmpty || allowsEmptyOnce)

@@ -33,6 +33,8 @@ struct ControllerOptions: Sendable {
     var debounceMicrosMax: Int64 = 250_000
     /// The pause before a look that is to make sure.
     var confirmMicros: Int64 = 150_000
+    /// How long a reload waits for files that somebody is writing.
+    var busyMicrosMax: Int64 = 2_000_000
     var usesLeases = true
 }
 
@@ -62,6 +64,8 @@ final class ControllerLoop {
     /// When the next look is due, and the first hint that it follows.
     var lookAt: Int64
     var hintedAt: Int64?
+    /// Somebody asked for a look and waits for it.
+    var isLookOwed = false
     /// The next look takes more than half of the specs going as meant.
     var allowsEmptyOnce = false
     var hasLooked = false
@@ -132,8 +136,9 @@ final class ControllerLoop {
         if now >= lookAt, !isDraining { look(now) }
         acceptSpecs(now)
         apply(currentPlan(now), now)
-        answerPending(now)
+        // Published first: an answer may be made from the view.
         publish(now)
+        answerPending(now)
         return nextStep(now)
     }
 

@@ -59,6 +59,8 @@ struct ControllerView: Sendable {
     /// Problems of files that have no pipeline to show them with.
     var orphanProblems: [String: [SpecProblem]] = [:]
     var folderProblem: String?
+    /// Files that somebody has open for writing: their text does not count yet.
+    var busyFiles: Set<String> = []
     /// Why nothing can be changed just now: the catalog cannot be written.
     var storeProblem: String?
     var revision: String?

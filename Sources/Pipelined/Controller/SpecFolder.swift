@@ -179,8 +179,10 @@ struct SpecFolder {
         defer { if hasLease { _ = cp_release_lease(descriptor) } }
         if !hasLease {
             if usesLeases, errno == EAGAIN { return .busy }
+            // A file may have been written since the clock was read; one from another day's future
+            // is not waited for.
             let age = now - nanoseconds(status.st_mtim) / 1000
-            if age >= 0, age < Self.quietMicros { return .busy }
+            if age > -60_000_000, age < Self.quietMicros { return .busy }
         }
         switch SmallFile.read(descriptor: descriptor, bytesMax: Self.fileBytesMax) {
         case .failure(.tooLong):

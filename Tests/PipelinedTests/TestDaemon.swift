@@ -1,0 +1,121 @@
+import Foundation
+import Synchronization
+import TestSupport
+
+@testable import Pipelined
+
+/// A controller with its thread, a control socket and an engine that runs nothing.
+final class TestDaemon: Sendable {
+    let folder: TemporaryFolder
+    let engine = FakeEngine()
+    let controller = Controller()
+    let socketPath: String
+    private let server: ControlServer
+    private let events = FileEvents()
+    private let pool = BlockingPool(threads: 2)
+
+    init(limits: ControlLimits = ControlLimits(), specs: [String: String] = [:]) throws {
+        let folder = try TemporaryFolder("daemon")
+        self.folder = folder
+        let specsPath = folder.path(of: "specs")
+        mkdir(specsPath, 0o700)
+        for (name, text) in specs { try folder.writeSpec(text, to: "specs/" + name) }
+        socketPath = folder.path(of: "control.sock")
+        let identity = DaemonIdentity(
+            processID: 1234, startedAt: 1_700_000_000_000_000, pipelinesFolder: "pipelines",
+            stateFolder: ".pipelined")
+        let server = ControlServer(
+            socket: try ControlSocket.listen(at: socketPath, isGuarded: false),
+            handler: DaemonControl(controller: controller, identity: identity), limits: limits)
+        self.server = server
+        let controller = self.controller
+        controller.onChange { server.notice() }
+        _ = events.subscribe(path: specsPath) { controller.post(.hint) }
+        server.start()
+        let engine = self.engine
+        let pool = self.pool
+        controller.start {
+            let around = ControllerSurroundings(
+                engine: engine, store: FakeStore(), submit: { pool.submit($0) },
+                post: { controller.post($0) }, now: { wallMicros() }, random: { 0.5 },
+                log: Log(format: .logfmt, now: { 0 }, write: { _ in }),
+                reading: SpecLibrary.Reading(
+                    load: loadTiny, conflicts: SpecReading.conflicts),
+                publish: { controller.publish($0) })
+            return ControllerLoop(around, ControllerOptions(folder: specsPath))
+        }
+    }
+
+    func close() {
+        server.close()
+        controller.close()
+        pool.close()
+        events.close()
+    }
+
+    func client() throws -> ControlClient {
+        guard let client = ControlClient(path: socketPath) else { throw NoDaemon() }
+        return client
+    }
+    struct NoDaemon: Error {}
+
+    /// Waits until everything of the first look runs.
+    func converge() throws {
+        _ = try client().request("wait", JSONObject([("for", "ready")]))
+    }
+
+    /// Runs a command line against this daemon.
+    func run(_ words: String...) -> (status: Pipelined.ExitStatus, output: String, error: String) {
+        let terminal = Terminal(capturing: ())
+        let status = CommandLineProgram.run(words + ["--socket", socketPath], terminal: terminal)
+        return (status, terminal.output, terminal.error)
+    }
+}
+
+/// A raw connection, for what a well-behaved client never does.
+final class RawClient {
+    let descriptor: Int32
+
+    init?(_ path: String) {
+        guard let descriptor = ControlSocket.connect(to: path) else { return nil }
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    /// Sends what the socket takes; false once the other end has gone.
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            sent += count
+        }
+        return true
+    }
+
+    /// Reads up to a newline or the end, for at most five seconds.
+    func line() -> String? {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while true {
+            var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&ready, 1, 5000) > 0, read(descriptor, &byte, 1) == 1 else { return nil }
+            if byte == 10 { return String(decoding: line, as: UTF8.self) }
+            line.append(byte)
+        }
+    }
+
+    /// Whether the other end closes within five seconds.
+    func isClosed() -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&ready, 1, 5000) > 0 else { return false }
+            if read(descriptor, &chunk, chunk.count) <= 0 { return true }
+        }
+    }
+}
