@@ -143,6 +143,28 @@ struct RotationTests {
         #expect(try lines(split) == third)
     }
 
+    @Test("goes on after copy and truncate right behind rows that it had just read")
+    func copyAndTruncateBehindRows() throws {
+        try write(first[..<2])
+        let split = try #require(try source().discover().first)
+        #expect(try lines(split) == Array(first[..<2]))
+        try write(first[2..<4])
+        // One read, and no look at what stands behind these rows.
+        guard case .rows(let rows) = try split.read(now: 0) else {
+            Issue.record("no rows")
+            return
+        }
+        #expect(rows.rowCount == 2)
+        try write(first[4...])
+        try copyTruncate("app.log.1")
+        // A checkpoint knows the old content too, although the file no longer has it.
+        let position = split.position()
+        try write(second)
+        #expect(try lines(split) == Array(first[4...]) + second)
+        let restored = try #require(try source().restore([position]).first)
+        #expect(try lines(restored) == Array(first[4...]) + second)
+    }
+
     @Test("goes on after copy and truncate while it was down")
     func copyAndTruncateWhileDown() throws {
         try write(first[..<2])

@@ -19,6 +19,8 @@ final class ChunkReader {
     /// The file's length when it was last looked at.
     private(set) var knownLength: Int64 = 0
     private(set) var modifiedMicros: Int64 = 0
+    /// Whether all bytes that were there at the last look have been returned.
+    var isAtKnownEnd: Bool { position >= knownLength }
     private var ahead: [ReadRequest] = []
     private let readsAhead: Bool
 

@@ -155,7 +155,7 @@ extension FileSplit {
                 end: try file.tail(before: end),
                 record: try file.tail(before: file.records.position)
             )
-            file.records.shrink()
+            file.shrink()
         }
         let later = now + FileSplit.lookMicros
         guard let named = try settings.files.status(path: id), named.kind == .regular,
@@ -175,11 +175,17 @@ extension FileSplit {
     private func checkUnchanged(_ file: OpenSplitFile, _ now: Int64)
         throws(ConnectorError) -> Int64?
     {
-        guard let before = endPrints?.end else { return nil }
         let end = file.records.endPosition
+        if endPrints == nil, !file.chunks.isAtKnownEnd { return nil }
+        let before: ContentPrint
+        if let known = endPrints?.end {
+            before = known
+        } else {
+            before = try file.tail(before: end)
+        }
         let status = try file.chunks.look()
         if status.length < end { return try truncated(file, status, now) }
-        let tail = try file.tail(before: end)
+        let tail = try file.currentTail(before: end)
         if before.count == 0 || tail != before {
             if end > 0, try file.compareHead().comparison == .other {
                 return try startAnew(file)
@@ -219,8 +225,8 @@ extension FileSplit {
     /// the folder, and otherwise with the new one from its start.
     private func startAnew(_ file: OpenSplitFile) throws(ConnectorError) -> Int64? {
         let end = file.records.endPosition
-        if settings.isFollowed, let tail = endPrints?.end,
-            let copy = try findCopy(of: file.head, end, tail)
+        if settings.isFollowed,
+            let copy = try findCopy(of: file.head, end, try file.tail(before: end))
         {
             // What was taken in of the old content and is no whole record yet is read again.
             let next = try opened(copy, from: currentMark())

@@ -13,8 +13,8 @@ final class SourceNode {
         var isIdle = false
         /// When rows last came, wall clock.
         var lastRowsAt: Int64
-        /// Not worth asking before this; nil when it had rows the last time it was asked, and
-        /// `.max` until a change of what it watches.
+        /// Not worth asking before this or a change of what it watches, `.max` for the latter alone;
+        /// nil when it had rows the last time it was asked.
         var waitsUntil: Int64?
 
         init(_ split: any SourceSplit, watermark: SplitWatermark, now: Int64) {
@@ -113,9 +113,10 @@ final class SourceNode {
         return best
     }
 
-    /// Something may have changed in what the source watches.
+    /// Something may have changed in what the source watches: every split is asked again, also one
+    /// that gave a time by which it would look by itself.
     func wake() {
-        for split in splits where split.waitsUntil == .max { split.waitsUntil = nil }
+        for split in splits { split.waitsUntil = nil }
     }
 
     var hasEnded: Bool {
