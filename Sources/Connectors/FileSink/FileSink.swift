@@ -80,8 +80,11 @@ package final class FileSink: Sink {
     }
 
     package func cut(epoch: UInt64) throws(ConnectorError) -> any SinkCut {
-        // An output that nothing was written to is an empty file, not a missing one.
-        if !path.isDynamic, !isRolled, files.isEmpty { _ = try file([]) }
+        // An output that is to be new and that nothing was written to is an empty file, neither a
+        // missing one nor the one of an earlier run.
+        if isFresh, existing != .append, !path.isDynamic, !isRolled, files.isEmpty {
+            _ = try file([])
+        }
         for file in files.values { try flush(file) }
         if isRolled { try sealFullFiles() }
         try sealUnused()

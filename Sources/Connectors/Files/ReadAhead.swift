@@ -4,9 +4,9 @@ import Store
 
 /// A read that is under way for a split, on one of the pool's threads or, if none has begun it when
 /// it is needed, on the thread that needs it.
+// SAFETY: `state` changes under the pool's mutex only; the outcome and the buffer are touched by
+// whoever moved the state to `.running`, and by the owner after `.done`.
 final class ReadRequest: @unchecked Sendable {
-    // SAFETY: `state` and `outcome` change under the pool's mutex only; the buffer is touched by
-    // whoever moved the state to `.running`, and by the owner after `.done`.
     enum State { case queued, running, done }
 
     let fileSystem: any FileSystem
@@ -45,8 +45,8 @@ final class ReadRequest: @unchecked Sendable {
 /// Two threads that read the next chunk of whatever splits are being read, while the lanes parse.
 ///
 /// Started with the first request and then kept; idle they wait and cost nothing.
+// SAFETY: the queue and the count of threads are touched under `mutex` only.
 final class ReadAheadPool: @unchecked Sendable {
-    // SAFETY: everything below is touched under `mutex` only.
     static let shared = ReadAheadPool()
     private static let threadCount = 2
 
