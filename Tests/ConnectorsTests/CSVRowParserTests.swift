@@ -307,3 +307,27 @@ struct LinesRowParserTests {
         }
     }
 }
+
+@Suite("JSON through the record reader")
+struct JSONRecordTests {
+    @Test("gives the same whatever the input is cut into")
+    func everySplit() throws {
+        let text =
+            "{\"a\":\"x\\n\\u00e9\",\"b\":1}\n\n{\"b\":-2,\"a\":null}\r\nbad\n{\"a\":\"é\",\"c\":[{}]}\n{\"a\":\"last\"}"
+        let bytes = Array(text.utf8)
+        let fields = [
+            stringField("a"), FieldSpec(name: "b", type: .bigint, path: ["b"], ordinal: 1),
+        ]
+        func parser() throws -> JSONRowParser {
+            try JSONRowParser(fields: fields, options: JSONOptions())
+        }
+        let whole = parse(try parser(), bytes)
+        #expect(whole.rows == [["x\né", "1"], [nil, "-2"], ["é", nil], ["last", nil]])
+        #expect(whole.lines == [1, 3, 5, 6])
+        #expect(whole.invalid.count == 1)
+        for cut in 0...bytes.count {
+            #expect(parse(try parser(), bytes, cuts: [cut]) == whole, "cut at \(cut)")
+        }
+        #expect(parse(try parser(), bytes, cuts: Array(1..<bytes.count)) == whole)
+    }
+}

@@ -44,6 +44,9 @@ final class ReadRequest: @unchecked Sendable {
 
 /// Two threads that read the next chunk of whatever splits are being read, while the lanes parse.
 ///
+/// A lane that only splits lines spent a third of its time copying out of the page cache (4.1 GB/s
+/// of its own time, 6.2 with this); one that parses two CSV fields a sixth (1.17 and 1.40 GB/s).
+///
 /// Started with the first request and then kept; idle they wait and cost nothing.
 // SAFETY: the queue and the count of threads are touched under `mutex` only.
 final class ReadAheadPool: @unchecked Sendable {
