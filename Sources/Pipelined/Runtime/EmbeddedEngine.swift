@@ -135,7 +135,8 @@ final class EmbeddedEngine: Engine {
     private func opening(_ spec: PipelineSpec) -> GraphBuilder.ConnectorOpening {
         let existing = options.existingOutput
         let fileSystem = services.state.fileSystem
-        let folder = "\(services.state.path)/dead-letters"
+        let statePath = services.state.path
+        let folder = "\(statePath)/dead-letters"
         return GraphBuilder.ConnectorOpening(
             openSource: { (source) throws(ConnectorError) in
                 try SourceFactory.open(source)
@@ -149,7 +150,9 @@ final class EmbeddedEngine: Engine {
             },
             openDeadLetters: { () throws(ConnectorError) in
                 do throws(StoreError) {
-                    try fileSystem.createDirectory(folder, permissions: 0o700)
+                    if try fileSystem.createDirectory(folder, permissions: 0o700) {
+                        try fileSystem.syncDirectory(statePath)
+                    }
                 } catch {
                     throw ConnectorError(error.isRetriable ? .transient : .terminal, error.message)
                 }

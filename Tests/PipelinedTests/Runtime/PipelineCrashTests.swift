@@ -1,4 +1,5 @@
 import Config
+import Foundation
 import Store
 import TestSupport
 import Testing
@@ -16,7 +17,9 @@ struct PipelineCrashTests {
             for row in 0..<40 {
                 let time = file * 7_000 + row * 300
                 text += "{\"id\":\"k\((row * 7 + file) % 5)\",\"at\":\(time),\"n\":\(row)}\n"
-                if row == 20 { text += "{\"id\":\"late\",\"at\":\(time - 30_000),\"n\":1}\nbroken\n" }
+                if row == 20 {
+                    text += "{\"id\":\"late\",\"at\":\(time - 30_000),\"n\":1}\nbroken\n"
+                }
             }
             _ = try folder.write(text, to: "in-\(file).ndjson")
         }
@@ -40,7 +43,7 @@ struct PipelineCrashTests {
               named:
                 from: events
                 join: {table: names, match: [id], type: inner}
-              counts:
+              per_name:
                 from: named
                 aggregate:
                   window: {tumbling: 5s}
@@ -50,8 +53,8 @@ struct PipelineCrashTests {
                     total: sum(n)
                     kinds: count(DISTINCT n)
             sinks:
-              counts: {from: counts, file: {path: counts.ndjson}, format: json}
-              late: {from: counts.late, file: {path: late.ndjson}, format: json}
+              counts: {from: per_name, file: {path: counts.ndjson}, format: json}
+              late: {from: per_name.late, file: {path: late.ndjson}, format: json}
               unmatched: {from: named.unmatched, file: {path: unmatched.ndjson}, format: json}
             """, in: folder)
         for index in spec.sinks.indices {
@@ -68,8 +71,8 @@ struct PipelineCrashTests {
 
     private static func freshDisk() throws -> SimulatedFileSystem {
         let disk = SimulatedFileSystem(seed: 1)
-        try disk.createDirectory("/out", permissions: 0o755)
-        try disk.createDirectory("/state", permissions: 0o700)
+        _ = try disk.createDirectory("/out", permissions: 0o755)
+        _ = try disk.createDirectory("/state", permissions: 0o700)
         try disk.syncDirectory("/")
         return disk
     }
@@ -108,7 +111,10 @@ struct PipelineCrashTests {
         #expect(expected["/out/late.ndjson"]?.isEmpty == false)
         #expect(expected["/state/dead-letters/crash.ndjson"]?.isEmpty == false)
         var crashes = 0
-        for point in 0..<mutations {
+        // Every seventh call; every one with TEST_DEPTH.
+        let isDeep = ProcessInfo.processInfo.environment["TEST_DEPTH"] != nil
+        let stride = isDeep ? 1 : 7
+        for point in Swift.stride(from: Int(testSeed % UInt64(stride)), to: mutations, by: stride) {
             let disk = try Self.freshDisk()
             disk.crash(afterMutations: point)
             _ = EngineRun(spec: spec, fileSystem: disk, statePath: "/state").run()
@@ -131,9 +137,10 @@ struct PipelineCrashTests {
                     \(String(decoding: actual[path] ?? [], as: UTF8.self))
                     """)
             }
-            #expect(try after.list("/out").sorted() == ["counts.ndjson", "late.ndjson", "unmatched.ndjson"])
+            let names = try after.list("/out").filter { !$0.hasSuffix(".lock") }.sorted()
+            #expect(names == ["counts.ndjson", "late.ndjson", "unmatched.ndjson"])
         }
-        print("pipeline crash points, \(cut): \(crashes)")
-        #expect(crashes > 40)
+        print("pipeline crash points, \(cut): \(crashes) of \(mutations) calls")
+        #expect(crashes > 10)
     }
 }
