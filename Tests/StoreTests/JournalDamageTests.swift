@@ -208,9 +208,10 @@ struct JournalDamageTests {
             guard block > 0 else { continue }
             bytes[block - 1] ^= 1
             disk.setContents(path, bytes)
-            #expect(throws: StoreError.self) {
+            let later = #expect(throws: StoreError.self) {
                 try Journal.open(directory: "/state/p", identity: identity, fileSystem: disk)
             }
+            #expect(later?.kind == .newerVersion)
             #expect(disk.contents(path) == bytes)
         }
     }
