@@ -43,9 +43,12 @@ final class DistinctSets {
         return true
     }
 
-    /// Puts the values that came since the last call.
+    /// The part of a node's state in which the values of all its DISTINCT calls stand.
+    static let part: UInt8 = 1
+
+    /// Puts the values that came since the last call, for the `call`-th of the node's calls.
     func capture(
-        group: Int, key: StringView, time: Int64, part: UInt8, into changes: inout StateChanges
+        group: Int, key: StringView, time: Int64, call: Int, into changes: inout StateChanges
     ) {
         guard let set = sets[group] else { return }
         for index in captured[group]..<set.count {
@@ -53,24 +56,26 @@ final class DistinctSets {
             var bytes: [UInt8] = []
             bytes.append(littleEndian: UInt32(key.count))
             bytes.append(contentsOf: key.bytes)
+            bytes.append(littleEndian: UInt32(truncatingIfNeeded: call))
             bytes.append(contentsOf: value.bytes)
             bytes.withUnsafeBufferPointer {
-                changes.put(part: part, time: time, key: $0, value: { _ in })
+                changes.put(part: DistinctSets.part, time: time, key: $0, value: { _ in })
             }
         }
         captured[group] = set.count
     }
 
-    /// The group's key out of an entry's key, and the value; nil when it is neither.
+    /// The group's key out of an entry's key, the call and the value; nil when it is not these.
     static func split(
         _ key: UnsafeBufferPointer<UInt8>
-    ) -> (group: StringView, value: StringView)? {
+    ) -> (group: StringView, call: Int, value: StringView)? {
         var reader = ByteReader(key)
         guard let count = reader.read(UInt32.self), let group = reader.readBytes(Int(count)),
-            let value = reader.readBytes(key.count - 4 - Int(count)), let base = key.baseAddress
+            let call = reader.read(UInt32.self),
+            let value = reader.readBytes(key.count - 8 - Int(count)), let base = key.baseAddress
         else { return nil }
         return (
-            StringView(base: group.baseAddress ?? base, count: group.count),
+            StringView(base: group.baseAddress ?? base, count: group.count), Int(call),
             StringView(base: value.baseAddress ?? base, count: value.count)
         )
     }

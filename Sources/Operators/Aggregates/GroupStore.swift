@@ -6,6 +6,8 @@ final class GroupStore {
     let keys = GroupArray<StringView>(.empty)
     /// The window's start, or 0.
     let times = GroupArray<Int64>(0)
+    /// Rows in the group: the sum of their weights, never below 0.
+    let rowCounts = GroupArray<Int64>(0)
     private let accumulators: [any Accumulator]
     private let distinct: [DistinctSets?]
     private let isDirty = GroupArray<UInt8>(0)
@@ -34,6 +36,7 @@ final class GroupStore {
         count += 1
         keys.reserve(count)
         times.reserve(count)
+        rowCounts.reserve(count)
         isDirty.reserve(count)
         for accumulator in accumulators { accumulator.reserve(count) }
         for set in distinct { set?.reserve(count) }
@@ -48,11 +51,40 @@ final class GroupStore {
 
     /// Makes a group's values those of no rows.
     func reset(_ group: Int32) {
+        rowCounts.reset(Int(group))
         for accumulator in accumulators { accumulator.reset(Int(group)) }
         for set in distinct { set?.reset(Int(group)) }
     }
 
-    /// Feeds rows to every call.
+    /// Counts the rows of each group, in order.
+    ///
+    /// - Parameters:
+    ///   - groups: The group of each row, −1 for rows that do not count; becomes −1 for rows that
+    ///     take back what the group does not have.
+    ///   - weights: nil when all are +1.
+    /// - Returns: The rows that became −1, ascending.
+    func countRows(
+        _ groups: UnsafeMutablePointer<Int32>, count: Int, weights: UnsafePointer<Int32>?
+    ) -> [Int] {
+        let rowCounts = rowCounts.base
+        guard let weights else {
+            for row in 0..<count where groups[row] >= 0 { rowCounts[Int(groups[row])] &+= 1 }
+            return []
+        }
+        var unknown: [Int] = []
+        for row in 0..<count where groups[row] >= 0 {
+            let sum = rowCounts[Int(groups[row])] &+ Int64(weights[row])
+            if sum < 0 {
+                groups[row] = -1
+                unknown.append(row)
+            } else {
+                rowCounts[Int(groups[row])] = sum
+            }
+        }
+        return unknown
+    }
+
+    /// Feeds rows that have been counted to every call.
     ///
     /// - Parameters:
     ///   - groups: The group of each row, −1 for rows that do not count.
@@ -101,28 +133,25 @@ final class GroupStore {
         accumulators.map { $0.result(groups, failed: &failed) }
     }
 
-    /// Puts the groups that have changed; `prefix` is written before the accumulators.
-    func capture(
-        into changes: inout StateChanges, prefix: (Int, inout [UInt8]) -> Void,
-        isGone: (Int) -> Bool
-    ) {
+    /// Puts the groups that have changed and deletes those without rows; `prefix` is written first.
+    func capture(into changes: inout StateChanges, prefix: (Int, inout [UInt8]) -> Void) {
         for group in dirty {
             let group = Int(group)
             guard isDirty.base[group] != 0 else { continue }
             isDirty.base[group] = 0
             let key = keys.base[group]
-            if isGone(group) {
+            if rowCounts.base[group] == 0 {
                 changes.delete(time: times.base[group], key: key.bytes)
                 continue
             }
             changes.put(time: times.base[group], key: key.bytes) { bytes in
                 prefix(group, &bytes)
+                bytes.append(littleEndian: rowCounts.base[group])
                 for accumulator in accumulators { accumulator.write(group, to: &bytes) }
             }
             for (index, set) in distinct.enumerated() {
                 set?.capture(
-                    group: group, key: key, time: times.base[group], part: UInt8(index + 1),
-                    into: &changes)
+                    group: group, key: key, time: times.base[group], call: index, into: &changes)
             }
         }
         dirty.removeAll(keepingCapacity: true)
@@ -130,10 +159,13 @@ final class GroupStore {
 
     /// The parts that entries of this store have.
     var parts: [UInt8] {
-        [0] + distinct.indices.filter { distinct[$0] != nil }.map { UInt8($0 + 1) }
+        distinct.contains { $0 != nil } ? [0, DistinctSets.part] : [0]
     }
 
+    /// Takes back what ``capture(into:prefix:)`` wrote behind the prefix.
     func restore(_ group: Int32, from reader: inout ByteReader) throws(StateError) {
+        guard let rows = reader.read(Int64.self), rows > 0 else { throw .damagedEntry }
+        rowCounts.base[Int(group)] = rows
         for accumulator in accumulators {
             guard accumulator.read(Int(group), from: &reader) else { throw .damagedEntry }
         }
@@ -141,10 +173,9 @@ final class GroupStore {
     }
 
     func restoreDistinct(
-        _ value: StringView, part: UInt8, group: Int32
+        _ value: StringView, call: Int, group: Int32
     ) throws(StateError) {
-        let index = Int(part) - 1
-        guard distinct.indices.contains(index), let set = distinct[index] else {
+        guard distinct.indices.contains(call), let set = distinct[call] else {
             throw .damagedEntry
         }
         set.restore(value, group: Int(group))

@@ -1,10 +1,10 @@
-/// `sum` and `avg` of bigint, interval and decimal: 128 bits, so that adding and retracting commute,
-/// checked when the value is asked for.
+/// `sum` and `avg` of bigint, interval and decimal: exact in 192 bits, so that adding and retracting
+/// commute, checked when the value is asked for.
 final class ExactSumAccumulator: Accumulator {
-    private let sums = GroupArray<Int128>(0)
+    /// The low 128 bits of the sum in two's complement, and the 64 bits above them.
+    private let sums = GroupArray<UInt128>(0)
+    private let highs = GroupArray<Int64>(0)
     private let counts = GroupArray<Int64>(0)
-    /// 1 once a sum left 128 bits, which no later row can mend.
-    private let overflowed = GroupArray<UInt8>(0)
     private let isAverage: Bool
     private let resultType: ColumnType
     private let argumentScale: Int
@@ -21,14 +21,14 @@ final class ExactSumAccumulator: Accumulator {
 
     func reserve(_ count: Int) {
         sums.reserve(count)
+        highs.reserve(count)
         counts.reserve(count)
-        overflowed.reserve(count)
     }
 
     func reset(_ group: Int) {
         sums.reset(group)
+        highs.reset(group)
         counts.reset(group)
-        overflowed.reset(group)
     }
 
     func update(
@@ -50,18 +50,18 @@ final class ExactSumAccumulator: Accumulator {
     ) {
         let sums = sums.base
         let counts = counts.base
-        let overflowed = overflowed.base
+        let highs = highs.base
         for row in 0..<count {
             let group = Int(groups[row])
             if group < 0 { continue }
             if let validity, validity[row] == 0 { continue }
             let weight = weights.map { Int64($0[row]) } ?? 1
-            let (term, termOverflow) = Int128(values[row]).multipliedReportingOverflow(
-                by: Int128(weight))
-            let (sum, sumOverflow) = sums[group].addingReportingOverflow(term)
+            let term = Int128(values[row]).multipliedFullWidth(by: Int128(weight))
+            let (sum, carry) = sums[group].addingReportingOverflow(term.low)
             sums[group] = sum
+            // 2^63 rows of the largest decimal stay within 192 bits.
+            highs[group] &+= Int64(truncatingIfNeeded: term.high) &+ (carry ? 1 : 0)
             counts[group] &+= weight
-            if termOverflow || sumOverflow { overflowed[group] = 1 }
         }
     }
 
@@ -70,11 +70,13 @@ final class ExactSumAccumulator: Accumulator {
         for (position, group) in groups.enumerated() {
             let group = Int(group)
             let count = counts.base[group]
-            guard count != 0 else {
+            guard count > 0 else {
                 builder.appendNull()
                 continue
             }
-            if overflowed.base[group] != 0 || !append(sums.base[group], count, to: &builder) {
+            let sum = Int128(bitPattern: sums.base[group])
+            let isNarrow = highs.base[group] == (sum < 0 ? -1 : 0)
+            if !isNarrow || !append(sum, count, to: &builder) {
                 failed[position] =
                     "cannot compute \(isAverage ? "avg" : "sum"): \(resultType.name) overflow"
                 builder.appendNull()
@@ -86,8 +88,7 @@ final class ExactSumAccumulator: Accumulator {
     private func append(_ sum: Int128, _ count: Int64, to builder: inout ColumnBuilder) -> Bool {
         switch resultType {
         case .double:
-            let scale = (0..<argumentScale).reduce(1.0) { value, _ in value * 10 }
-            builder.append(double: Double(sum) / scale / (isAverage ? Double(count) : 1))
+            builder.append(double: Double(sum) / (isAverage ? Double(count) : 1))
         case .decimal(_, let scale):
             guard let value = scaled(sum, to: scale, dividedBy: isAverage ? Int128(count) : 1),
                 value.magnitude < ExactSumAccumulator.decimalBound
@@ -104,43 +105,48 @@ final class ExactSumAccumulator: Accumulator {
     /// 10^38: a decimal has 38 digits at most.
     private static let decimalBound: UInt128 = (0..<38).reduce(1) { value, _ in value * 10 }
 
-    /// The sum at another scale over a divisor, rounded half away from zero.
+    /// The sum at another scale over a divisor above 0, rounded half away from zero.
     private func scaled(_ sum: Int128, to scale: Int, dividedBy divisor: Int128) -> Int128? {
-        var value = sum
+        // Long division, digit by digit: the sum itself need not fit at the larger scale.
+        var (quotient, remainder) = sum.quotientAndRemainder(dividingBy: divisor)
         for _ in 0..<max(0, scale - argumentScale) {
-            let (next, overflow) = value.multipliedReportingOverflow(by: 10)
-            if overflow { return nil }
-            value = next
+            // The divisor has 64 bits, so ten times the remainder fits.
+            let (digit, rest) = (remainder * 10).quotientAndRemainder(dividingBy: divisor)
+            let (shifted, overflow) = quotient.multipliedReportingOverflow(by: 10)
+            let (next, carry) = shifted.addingReportingOverflow(digit)
+            if overflow || carry { return nil }
+            (quotient, remainder) = (next, rest)
         }
-        if divisor == 1 { return value }
-        let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
         if remainder.magnitude >= (divisor.magnitude - remainder.magnitude) {
-            return quotient + ((value < 0) == (divisor < 0) ? 1 : -1)
+            return quotient + (sum < 0 ? -1 : 1)
         }
         return quotient
     }
 
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: sums.base[group])
+        bytes.append(littleEndian: highs.base[group])
         bytes.append(littleEndian: counts.base[group])
-        bytes.append(overflowed.base[group])
     }
 
     func read(_ group: Int, from reader: inout ByteReader) -> Bool {
-        guard let sum = reader.read(Int128.self), let count = reader.read(Int64.self),
-            let overflow = reader.read(UInt8.self)
+        guard let sum = reader.read(UInt128.self), let high = reader.read(Int64.self),
+            let count = reader.read(Int64.self), count >= 0
         else { return false }
         sums.base[group] = sum
+        highs.base[group] = high
         counts.base[group] = count
-        overflowed.base[group] = overflow
         return true
     }
 }
 
-/// `sum` and `avg` of double, in the order of the rows.
+/// `sum` and `avg` of double, in the order of the rows. A sum of finite numbers that is none itself
+/// fails, as it does in PostgreSQL.
 final class DoubleSumAccumulator: Accumulator {
     private let sums = GroupArray<Double>(0)
     private let counts = GroupArray<Int64>(0)
+    /// How many of the values are infinite or not a number.
+    private let oddCounts = GroupArray<Int64>(0)
     private let isAverage: Bool
 
     init(isAverage: Bool) { self.isAverage = isAverage }
@@ -148,11 +154,13 @@ final class DoubleSumAccumulator: Accumulator {
     func reserve(_ count: Int) {
         sums.reserve(count)
         counts.reserve(count)
+        oddCounts.reserve(count)
     }
 
     func reset(_ group: Int) {
         sums.reset(group)
         counts.reset(group)
+        oddCounts.reset(group)
     }
 
     func update(
@@ -164,24 +172,31 @@ final class DoubleSumAccumulator: Accumulator {
         let validity = argument.validityPointer
         let sums = sums.base
         let counts = counts.base
+        let oddCounts = oddCounts.base
         for row in 0..<count {
             let group = Int(groups[row])
             if group < 0 { continue }
             if let validity, validity[row] == 0 { continue }
-            let weight = weights.map { $0[row] } ?? 1
-            sums[group] += weight < 0 ? -values[row] : values[row]
-            counts[group] &+= Int64(weight)
+            let weight = weights.map { Int64($0[row]) } ?? 1
+            sums[group] += weight == 1 ? values[row] : values[row] * Double(weight)
+            counts[group] &+= weight
+            if !values[row].isFinite { oddCounts[group] &+= weight }
+            // What rounding or an infinity has left does not outlive the last value.
+            if counts[group] == 0 { sums[group] = 0 }
         }
     }
 
     func result(_ groups: [Int32], failed: inout [Int: String]) -> Column {
         var builder = ColumnBuilder(type: .double, capacity: groups.count)
-        for group in groups {
+        for (position, group) in groups.enumerated() {
             let count = counts.base[Int(group)]
-            if count == 0 {
+            let sum = sums.base[Int(group)]
+            if count <= 0 {
+                builder.appendNull()
+            } else if !sum.isFinite && oddCounts.base[Int(group)] == 0 {
+                failed[position] = "cannot compute \(isAverage ? "avg" : "sum"): double overflow"
                 builder.appendNull()
             } else {
-                let sum = sums.base[Int(group)]
                 builder.append(double: isAverage ? sum / Double(count) : sum)
             }
         }
@@ -191,12 +206,14 @@ final class DoubleSumAccumulator: Accumulator {
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: sums.base[group].bitPattern)
         bytes.append(littleEndian: counts.base[group])
+        bytes.append(littleEndian: oddCounts.base[group])
     }
 
     func read(_ group: Int, from reader: inout ByteReader) -> Bool {
-        guard let sum = reader.read(UInt64.self), let count = reader.read(Int64.self) else {
-            return false
-        }
+        guard let sum = reader.read(UInt64.self), let count = reader.read(Int64.self),
+            let oddCount = reader.read(Int64.self)
+        else { return false }
+        oddCounts.base[group] = oddCount
         sums.base[group] = Double(bitPattern: sum)
         counts.base[group] = count
         return true

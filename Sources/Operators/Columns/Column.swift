@@ -85,6 +85,32 @@ package struct Column: Sendable {
     }
 }
 
+extension Column {
+    /// As ``gathered(_:count:)``, with null for a row index of −1.
+    package func gatheredOrNull(_ rows: UnsafePointer<Int32>, count rowCount: Int) -> Column {
+        // A null's row is that of any value, made plain afterwards.
+        guard count > 0 else { return .nulls(type: type, count: rowCount) }
+        let present = Buffer(capacity: rowCount * 4)
+        let target = present.pointer(to: Int32.self)
+        for row in 0..<rowCount { target[row] = max(rows[row], 0) }
+        let filled = gathered(target, count: rowCount)
+        let validity = filled.validity ?? Buffer(capacity: rowCount)
+        let isThere = validity.pointer(to: UInt8.self)
+        if filled.validity == nil { memset(isThere, 1, rowCount) }
+        for row in 0..<rowCount where rows[row] < 0 {
+            isThere[row] = 0
+            if type == .string {
+                filled.strings[row] = .empty
+            } else {
+                memset(filled.values.base + row * type.stride, 0, type.stride)
+            }
+        }
+        return Column(
+            type: type, count: rowCount, values: filled.values, validity: validity,
+            retained: retained)
+    }
+}
+
 @inline(__always)
 private func gather<T>(
     _ source: UnsafePointer<T>, _ rows: UnsafePointer<Int32>, _ count: Int,

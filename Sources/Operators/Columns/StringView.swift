@@ -1,4 +1,5 @@
 import CPrimitives
+import Glibc
 
 /// A string in a column: where its UTF-8 bytes lie, how many there are, and the first four of them.
 ///
@@ -28,6 +29,11 @@ package struct StringView: BitwiseCopyable {
         }
         self.header = UInt64(UInt32(truncatingIfNeeded: count)) | (UInt64(prefix) &<< 32)
         self.base = base
+    }
+
+    /// The bytes of a buffer.
+    package init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        self.init(base: bytes.baseAddress ?? StringView.emptyBase, count: bytes.count)
     }
 
     /// The empty string.
@@ -60,13 +66,8 @@ package struct StringView: BitwiseCopyable {
 
     /// Less than 0, 0 or more than 0 as `a` sorts before, with or after `b`, by bytes.
     package static func compare(_ a: StringView, _ b: StringView) -> Int {
-        let shared = min(a.count, b.count)
-        var index = 0
-        while index < shared {
-            if a.base[index] != b.base[index] { return Int(a.base[index]) - Int(b.base[index]) }
-            index &+= 1
-        }
-        return a.count - b.count
+        let order = memcmp(a.base, b.base, min(a.count, b.count))
+        return order != 0 ? Int(order) : a.count - b.count
     }
 
     /// A copy as a Swift string. For people and slow paths only.

@@ -7,8 +7,8 @@ import Glibc
 /// has. Otherwise each value is a tag, 0x00 for null or 0x01, and then: boolean one byte; bigint,
 /// timestamp and interval 8 bytes, big-endian, with the sign bit flipped; double 8 bytes, big-endian
 /// IEEE 754, all bits flipped if negative and otherwise the sign bit (−0 is 0, every NaN the same);
-/// decimal 16 bytes like a bigint; string its bytes and then 0xff. So bytes sort as values do, and
-/// null first (last in the form of one string).
+/// decimal 16 bytes like a bigint; string its bytes, 0x00 as 0x00 0xff, and then 0x00. So bytes sort
+/// as values do, and null first (last in the form of one string).
 package struct KeyCodec: Sendable {
     package let types: [ColumnType]
     /// Whether keys are the bytes of one string column.
@@ -82,7 +82,9 @@ package struct KeyCodec: Sendable {
         case .boolean: return 2
         case .bigint, .timestamp, .interval, .double: return 9
         case .decimal: return 17
-        case .string: return column.strings[row].count + 2
+        case .string:
+            let text = column.strings[row]
+            return text.count + KeyCodec.zeroCount(text) + 2
         }
     }
 
@@ -111,11 +113,35 @@ package struct KeyCodec: Sendable {
             raw.storeBytes(of: bits.bigEndian, as: UInt128.self)
             return 17
         case .string:
-            let text = column.strings[row]
-            memcpy(raw, text.base, text.count)
-            target[1 + text.count] = 0xff
-            return text.count + 2
+            return writeString(column.strings[row], to: target + 1) + 1
         }
+    }
+
+    private static func zeroCount(_ text: StringView) -> Int {
+        // Text hardly ever has one, which one call finds out.
+        guard memchr(text.base, 0, text.count) != nil else { return 0 }
+        return text.bytes.reduce(0) { $0 + ($1 == 0 ? 1 : 0) }
+    }
+
+    private static func writeString(
+        _ text: StringView, to target: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        guard memchr(text.base, 0, text.count) != nil else {
+            memcpy(target, text.base, text.count)
+            target[text.count] = 0
+            return text.count + 1
+        }
+        var count = 0
+        for byte in text.bytes {
+            target[count] = byte
+            count += 1
+            if byte == 0 {
+                target[count] = 0xff
+                count += 1
+            }
+        }
+        target[count] = 0
+        return count + 1
     }
 
     private static func ordered(_ value: Double) -> UInt64 {
@@ -137,14 +163,38 @@ package struct KeyCodec: Sendable {
     package func decode(_ keys: [StringView], retained: [Buffer]) -> [Column]? {
         if isOneString { return [decodeStrings(keys, retained)] }
         var builders = types.map { ColumnBuilder(type: $0, capacity: keys.count) }
+        var unescaped = ByteArena(firstBlockBytes: 512)
         for key in keys {
             var offset = 0
             for index in types.indices {
-                guard KeyCodec.read(key, &offset, into: &builders[index]) else { return nil }
+                guard KeyCodec.read(key, &offset, into: &builders[index], &unescaped) else {
+                    return nil
+                }
             }
             guard offset == key.count else { return nil }
         }
-        return builders.map { $0.finish(retained: retained) }
+        return builders.map { $0.finish(retained: retained + unescaped.blocks) }
+    }
+
+    /// Whether bytes from a checkpoint are a key of these types.
+    package func isKey(_ key: StringView) -> Bool {
+        if isOneString { return true }
+        var offset = 0
+        for type in types {
+            guard offset < key.count, key.base[offset] <= 1 else { return false }
+            let isThere = key.base[offset] == 1
+            offset += 1
+            guard isThere else { continue }
+            switch type {
+            case .boolean: offset += 1
+            case .bigint, .timestamp, .interval, .double: offset += 8
+            case .decimal: offset += 16
+            case .string:
+                guard let end = KeyCodec.stringEnd(key, offset) else { return false }
+                offset = end.position + 1
+            }
+        }
+        return offset == key.count
     }
 
     private func decodeStrings(_ keys: [StringView], _ retained: [Buffer]) -> Column {
@@ -160,7 +210,8 @@ package struct KeyCodec: Sendable {
     }
 
     private static func read(
-        _ key: StringView, _ offset: inout Int, into builder: inout ColumnBuilder
+        _ key: StringView, _ offset: inout Int, into builder: inout ColumnBuilder,
+        _ unescaped: inout ByteArena
     ) -> Bool {
         guard offset < key.count else { return false }
         let tag = key.base[offset]
@@ -193,11 +244,54 @@ package struct KeyCodec: Sendable {
             builder.append(decimal: Int128(bitPattern: bits))
             offset += 16
         case .string:
-            guard let end = memchr(raw, 0xff, left) else { return false }
-            let count = UnsafeRawPointer(end) - raw
-            builder.append(view: StringView(base: key.base + offset, count: count))
-            offset += count + 1
+            guard let text = readString(key, &offset, &unescaped) else { return false }
+            builder.append(view: text)
         }
         return true
+    }
+
+    private static func readString(
+        _ key: StringView, _ offset: inout Int, _ unescaped: inout ByteArena
+    ) -> StringView? {
+        guard let end = stringEnd(key, offset) else { return nil }
+        let text = StringView(base: key.base + offset, count: end.position - offset)
+        offset = end.position + 1
+        return end.hasZeros ? unescape(text, into: &unescaped) : text
+    }
+
+    /// Where the zero byte that ends a string is, and whether the string has others.
+    private static func stringEnd(
+        _ key: StringView, _ start: Int
+    ) -> (position: Int, hasZeros: Bool)? {
+        var offset = start
+        var hasZeros = false
+        while let found = memchr(key.base + offset, 0, key.count - offset) {
+            let position = UnsafeRawPointer(found) - UnsafeRawPointer(key.base)
+            offset = position + 1
+            guard offset < key.count && key.base[offset] == 0xff else {
+                return (position, hasZeros)
+            }
+            hasZeros = true
+            offset += 1
+        }
+        return nil
+    }
+
+    private static func unescape(
+        _ text: StringView, into arena: inout ByteArena
+    ) -> StringView {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: text.count) { copy in
+            var count = 0
+            var isAfterZero = false
+            for byte in text.bytes {
+                if !isAfterZero {
+                    copy[count] = byte
+                    count += 1
+                }
+                isAfterZero = byte == 0 && !isAfterZero
+            }
+            guard let base = copy.baseAddress else { return .empty }
+            return arena.store(UnsafePointer(base), count: count)
+        }
     }
 }

@@ -67,11 +67,29 @@ struct AggregateInput {
         self.plan = plan
         var expressions = plan.groups.map(\.expression)
         for call in plan.calls {
-            if let argument = call.argument { expressions.append(argument) }
-            if let filter = call.filter { expressions.append(filter) }
+            if let argument = AggregateInput.argument(of: call) { expressions.append(argument) }
+            if let filter = call.filter {
+                expressions.append(AggregateInput.named(filter, "FILTER of \(call.label)"))
+            }
         }
         evaluators = expressions.map { ExpressionEvaluator($0) }
         codec = KeyCodec(types: plan.groups.map(\.expression.type))
+    }
+
+    /// The call's argument, which is only asked for where the filter is true: elsewhere it may fail.
+    private static func argument(of call: AggregateCall) -> BoundExpression? {
+        guard let argument = call.argument else { return nil }
+        guard let filter = call.filter else { return named(argument, call.label) }
+        if case .column = argument.root { return argument }
+        let branch = ConditionalBranch(condition: filter.root, result: argument.root)
+        let root = ExpressionNode.conditional(
+            [branch], otherwise: .literal(.null, argument.type), argument.type)
+        return named(BoundExpression(root: root, text: argument.text), call.label)
+    }
+
+    /// The expression with a text for messages where it has none of its own.
+    private static func named(_ expression: BoundExpression, _ text: String) -> BoundExpression {
+        expression.text.isEmpty ? BoundExpression(root: expression.root, text: text) : expression
     }
 
     struct Rows {
@@ -79,6 +97,23 @@ struct AggregateInput {
         /// Key bytes of each row, as string views.
         let keys: Column
         let arguments: [(argument: Column?, filter: Column?)]
+    }
+
+    /// The bytes of a group's key in a checkpoint, if they are one.
+    func key(of bytes: StringView) throws(StateError) -> StringView {
+        guard codec.isKey(bytes) else { throw .damagedEntry }
+        return bytes
+    }
+
+    /// Sets aside rows that take back what is not there.
+    static func rejectUnknown(
+        _ rows: [Int], of batch: Batch, schema: Schema, to output: any OperatorOutput
+    ) {
+        guard !rows.isEmpty else { return }
+        let split = RowSplit(failed: rows, count: batch.count)
+        output.reject(
+            batch.selecting(split.failed), schema: schema,
+            reasons: rows.map { _ in "cannot take back a row: its group has none" })
     }
 
     func evaluate(_ batch: Batch, now: Int64, to output: any OperatorOutput) -> Rows {
@@ -100,5 +135,12 @@ struct AggregateInput {
         }
         let keys = codec.encode(Array(rows.columns[..<plan.groups.count]), count: rows.batch.count)
         return Rows(batch: rows.batch, keys: keys, arguments: arguments)
+    }
+}
+
+extension AggregateCall {
+    /// The call for messages.
+    fileprivate var label: String {
+        function == .countRows ? "count(*)" : "\(function.rawValue)(…)"
     }
 }

@@ -20,9 +20,7 @@ package struct EvaluatedRows {
             columns.append(result.column)
             guard let errors = result.errors else { continue }
             for row in errors.failedRows where failures[row] == nil {
-                failures[row] =
-                    "cannot evaluate '\(evaluator.text)': "
-                    + (errors.code(row)?.message ?? "no reason is known")
+                failures[row] = evaluator.reason(errors.code(row))
             }
         }
         guard !failures.isEmpty else {
@@ -32,9 +30,7 @@ package struct EvaluatedRows {
         }
         let failed = failures.keys.sorted()
         let split = RowSplit(failed: failed, count: batch.count)
-        output.reject(
-            batch.selecting(split.failed), schema: schema,
-            reasons: failed.compactMap { failures[$0] })
+        output.reject(failed, of: batch, schema: schema) { failures[$0] ?? "no reason is known" }
         self.batch = batch.selecting(split.good)
         self.columns = columns.map { $0.gathered(split.good.pointer, count: split.good.count) }
     }
@@ -70,4 +66,26 @@ package struct RowSplit {
 extension ExpressionEvaluator {
     /// The expression as the user wrote it.
     package var text: String { expression.text }
+
+    /// Why a row could not be evaluated, in the words of dead letters.
+    func reason(_ code: RowErrorCode?) -> String {
+        "cannot evaluate '\(text)': \(code?.message ?? "no reason is known")"
+    }
+}
+
+extension OperatorOutput {
+    /// Rejects the rows `failed` of a batch, ascending, each with its reason. A failed row that is
+    /// taken back is dropped: it was rejected when it came.
+    func reject(
+        _ failed: [Int], of batch: Batch, schema: Schema, reason: (_ row: Int) -> String
+    ) {
+        var rejected = failed
+        let weights = batch.denseWeights
+        if let weight = weights?.pointer(to: Int32.self) {
+            rejected = failed.filter { weight[$0] > 0 }
+        }
+        guard !rejected.isEmpty else { return }
+        let split = RowSplit(failed: rejected, count: batch.count)
+        reject(batch.selecting(split.failed), schema: schema, reasons: rejected.map(reason))
+    }
 }

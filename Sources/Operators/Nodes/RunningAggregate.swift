@@ -7,8 +7,7 @@ package final class RunningAggregate: Operator {
     private let compute: [ExpressionEvaluator]
     private let callSchema: Schema
     private let table = KeyTable()
-    /// Rows in the group (the sum of their weights), and the highest event time among them.
-    private let rowCounts = GroupArray<Int64>(0)
+    /// The highest event time since the group was last empty.
     private let rowtimes = GroupArray<Int64>(.min)
     /// The group's place in the batch's list of changed groups plus one; 0 outside of a batch.
     private let marks = GroupArray<Int32>(0)
@@ -40,23 +39,44 @@ package final class RunningAggregate: Operator {
                 marks.base[group] = Int32(changed.count)
             }
         }
-        let before = Standing(of: changed, in: self, now: now, to: output)
+        let before = Standing(of: changed, in: self, now: now, rejectingTo: nil)
         let times = rows.batch.times
         let weights = rows.batch.denseWeights
         let weight = weights?.pointer(to: Int32.self)
-        for row in 0..<count {
-            let group = Int(groups[row])
-            rowCounts.base[group] &+= weight.map { Int64($0[row]) } ?? 1
-            rowtimes.base[group] = max(rowtimes.base[group], times.integers[row])
-        }
+        takeTimes(times.integers, groups, count: count, weight)
+        let unknown = store.countRows(groups, count: count, weights: weight)
+        AggregateInput.rejectUnknown(
+            unknown, of: rows.batch, schema: plan.inputSchema, to: output)
         store.update(groups, count: count, arguments: rows.arguments, weights: weight)
-        for group in changed where rowCounts.base[Int(group)] == 0 {
-            store.reset(group)
-            rowtimes.reset(Int(group))
-        }
-        let after = Standing(of: changed, in: self, now: now, to: output)
+        for group in changed where store.rowCounts.base[Int(group)] == 0 { store.reset(group) }
+        let after = Standing(of: changed, in: self, now: now, rejectingTo: output)
         for group in changed { marks.base[Int(group)] = 0 }
         emitChanges(changed.count, from: before, to: after, output)
+    }
+
+    /// Takes the rows' event times, row by row, so that the result does not depend on how rows are
+    /// cut into batches: a group that was empty on the way forgets what was before.
+    private func takeTimes(
+        _ times: UnsafePointer<Int64>, _ groups: UnsafePointer<Int32>, count: Int,
+        _ weights: UnsafePointer<Int32>?
+    ) {
+        guard let weights else {
+            for row in 0..<count {
+                let group = Int(groups[row])
+                rowtimes.base[group] = max(rowtimes.base[group], times[row])
+            }
+            return
+        }
+        var counts: [Int32: Int64] = [:]
+        for row in 0..<count {
+            let group = groups[row]
+            let sum =
+                counts[group, default: store.rowCounts.base[Int(group)]] &+ Int64(weights[row])
+            if sum < 0 { continue }
+            counts[group] = sum
+            let highest = rowtimes.base[Int(group)]
+            rowtimes.base[Int(group)] = sum == 0 ? .min : max(highest, times[row])
+        }
     }
 
     private func insert(_ key: StringView) -> Int32 {
@@ -66,7 +86,6 @@ package final class RunningAggregate: Operator {
         let group = store.allocate()
         table.insert(key, hash: hash, value: group)
         store.keys.base[Int(group)] = table.entries[table.count - 1].key
-        rowCounts.reserve(Int(group) + 1)
         rowtimes.reserve(Int(group) + 1)
         marks.reserve(Int(group) + 1)
         return group
@@ -83,9 +102,10 @@ package final class RunningAggregate: Operator {
 
         init(
             of groups: [Int32], in aggregate: RunningAggregate, now: Int64,
-            to output: any OperatorOutput
+            rejectingTo output: (any OperatorOutput)?
         ) {
-            let present = groups.indices.filter { aggregate.rowCounts.base[Int(groups[$0])] > 0 }
+            let counts = aggregate.store.rowCounts
+            let present = groups.indices.filter { counts.base[Int(groups[$0])] > 0 }
             let ids = present.map { groups[$0] }
             let keys = ids.map { aggregate.store.keys.base[Int($0)] }
             guard
@@ -101,9 +121,7 @@ package final class RunningAggregate: Operator {
                 let result = evaluator.evaluate(batch, now: now)
                 columns.append(result.column)
                 for row in result.errors?.failedRows ?? [] where failed[row] == nil {
-                    failed[row] =
-                        "cannot evaluate '\(evaluator.text)': "
-                        + (result.errors?.code(row)?.message ?? "no reason is known")
+                    failed[row] = evaluator.reason(result.errors?.code(row))
                 }
             }
             rowOf = Array(repeating: -1, count: groups.count)
@@ -116,7 +134,7 @@ package final class RunningAggregate: Operator {
             rowtime = batch.rowtime
             bytes = KeyCodec(types: self.columns.map(\.type)).encode(
                 self.columns, count: ids.count)
-            if !failed.isEmpty {
+            if let output, !failed.isEmpty {
                 let rows = failed.keys.sorted()
                 output.reject(
                     batch.selecting(RowSplit(failed: rows, count: ids.count).failed),
@@ -162,30 +180,24 @@ package final class RunningAggregate: Operator {
     }
 
     package func capture(into changes: inout StateChanges) {
-        store.capture(
-            into: &changes,
-            prefix: { group, bytes in
-                bytes.append(littleEndian: self.rowCounts.base[group])
-                bytes.append(littleEndian: self.rowtimes.base[group])
-            },
-            isGone: { self.rowCounts.base[$0] == 0 })
+        store.capture(into: &changes) { group, bytes in
+            bytes.append(littleEndian: rowtimes.base[group])
+        }
     }
 
     package func restore(_ entry: StateEntry) throws(StateError) {
         if entry.part == 0 {
-            let key = StringView(
-                base: entry.key.baseAddress ?? StringView.empty.base, count: entry.key.count)
-            let group = insert(key)
+            let group = insert(try input.key(of: StringView(entry.key)))
             var reader = ByteReader(entry.value)
-            guard let rows = reader.read(Int64.self), let time = reader.read(Int64.self) else {
-                throw .damagedEntry
-            }
-            rowCounts.base[Int(group)] = rows
+            guard let time = reader.read(Int64.self) else { throw .damagedEntry }
             rowtimes.base[Int(group)] = time
             try store.restore(group, from: &reader)
         } else {
-            guard let (key, value) = DistinctSets.split(entry.key) else { throw .damagedEntry }
-            try store.restoreDistinct(value, part: entry.part, group: insert(key))
+            guard let (bytes, call, value) = DistinctSets.split(entry.key) else {
+                throw .damagedEntry
+            }
+            let key = try input.key(of: bytes)
+            try store.restoreDistinct(value, call: call, group: insert(key))
         }
     }
 

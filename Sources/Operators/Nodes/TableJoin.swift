@@ -71,21 +71,11 @@ package final class TableJoin: Operator {
 
     /// With partners of −1, whose columns become null.
     private func emitLeft(
-        _ batch: Batch, _ partners: UnsafeMutablePointer<Int32>, count: Int,
+        _ batch: Batch, _ partners: UnsafePointer<Int32>, count: Int,
         to output: any OperatorOutput
     ) {
         let left = batch.columns.indices.map { batch.column($0) }
-        let right = tableColumns.map { index -> Column in
-            let source = table.columns[index]
-            // One null row behind the table's: what −1 stands for.
-            let extended = Column.concatenating(source, .nulls(type: source.type, count: 1))
-            let rows = Buffer(capacity: count * 4)
-            let target = rows.pointer(to: Int32.self)
-            for row in 0..<count {
-                target[row] = partners[row] < 0 ? Int32(source.count) : partners[row]
-            }
-            return extended.gathered(target, count: count)
-        }
+        let right = tableColumns.map { table.columns[$0].gatheredOrNull(partners, count: count) }
         output.emit(batch.replacingColumns(left + right))
     }
 }

@@ -72,6 +72,12 @@ package final class TableState: Sendable {
             }
         }
 
+        /// Sets one row out of a checkpoint.
+        package func restore(_ key: StringView, row: StringView) throws(StateError) {
+            guard keyCodec.isKey(key), rowCodec.isKey(row) else { throw .damagedEntry }
+            set(key, to: row)
+        }
+
         /// Every key and its encoded row, in the order in which the keys first came.
         package func forEach(_ body: (_ key: StringView, _ row: StringView) -> Void) {
             for entry in 0..<index.count {

@@ -13,6 +13,8 @@ package final class Transform: Operator {
         let evaluator: ExpressionEvaluator
         /// The column it replaces, or one past the last.
         let position: Int
+        /// The columns before it: the input's and those of the earlier items.
+        let schema: Schema
     }
 
     /// - Parameters:
@@ -30,13 +32,15 @@ package final class Transform: Operator {
         self.additions = additions.map { item in
             let position = schema.index(of: item.name) ?? schema.count
             let field = Field(item.name, item.expression.type)
+            let before = schema
             if position == schema.count {
                 schema.fields.append(field)
             } else {
                 schema.fields[position] = field
             }
             return Addition(
-                evaluator: ExpressionEvaluator(item.expression), position: position)
+                evaluator: ExpressionEvaluator(item.expression), position: position,
+                schema: before)
         }
         addedSchema = schema
         self.having = having.map { ExpressionEvaluator($0) }
@@ -67,7 +71,7 @@ package final class Transform: Operator {
         if !additions.isEmpty { batch = batch.compacted() }
         for addition in additions {
             let result = EvaluatedRows(
-                [addition.evaluator], over: batch, now: now, schema: inputSchema,
+                [addition.evaluator], over: batch, now: now, schema: addition.schema,
                 rejectingTo: output)
             batch = result.batch.compacted()
             if addition.position < batch.columns.count {
@@ -94,14 +98,9 @@ package final class Transform: Operator {
     ) -> Batch {
         let (selection, errors) = predicate.evaluateFilter(batch, now: now)
         if let errors {
-            let failed = errors.failedRows
-            let split = RowSplit(failed: failed, count: batch.count)
-            output.reject(
-                batch.selecting(split.failed), schema: schema,
-                reasons: failed.map {
-                    "cannot evaluate '\(predicate.text)': "
-                        + (errors.code($0)?.message ?? "no reason is known")
-                })
+            output.reject(errors.failedRows, of: batch, schema: schema) {
+                predicate.reason(errors.code($0))
+            }
         }
         return selection.count == batch.count ? batch : batch.selecting(selection)
     }

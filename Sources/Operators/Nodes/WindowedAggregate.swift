@@ -37,8 +37,9 @@ package final class WindowedAggregate: Operator {
 
     /// When the window may fire; `Int64.max` where that leaves 64 bits.
     private func fireTime(_ start: Int64) -> Int64 {
-        let (end, overflow) = start.addingReportingOverflow(window.sizeMicros + plan.graceMicros)
-        return overflow ? .max : end
+        let (end, endOverflow) = start.addingReportingOverflow(window.sizeMicros)
+        let (time, overflow) = end.addingReportingOverflow(plan.graceMicros)
+        return endOverflow || overflow ? .max : time
     }
 
     package func process(
@@ -54,14 +55,17 @@ package final class WindowedAggregate: Operator {
         fate.initialize(repeating: Fate.late, count: count)
         let weights = rows.batch.denseWeights
 
-        let passes = (window.sizeMicros + window.everyMicros - 1) / window.everyMicros
-        for pass in 0..<passes {
+        let weight = weights?.pointer(to: Int32.self)
+        var unknown: Set<Int> = []
+        let isPartial = window.sizeMicros % window.everyMicros != 0
+        for pass in 0..<window.sizeMicros / window.everyMicros + (isPartial ? 1 : 0) {
             place(rows, pass: pass, groups: groups, fate: fate)
-            store.update(
-                groups, count: count, arguments: rows.arguments,
-                weights: weights?.pointer(to: Int32.self))
+            unknown.formUnion(store.countRows(groups, count: count, weights: weight))
+            store.update(groups, count: count, arguments: rows.arguments, weights: weight)
         }
         emitLate(rows.batch, fate, to: output)
+        AggregateInput.rejectUnknown(
+            unknown.sorted(), of: rows.batch, schema: plan.inputSchema, to: output)
     }
 
     /// What became of a row over all its windows.
@@ -94,14 +98,18 @@ package final class WindowedAggregate: Operator {
             // A run of rows whose last window is the same one.
             var end = row + 1
             if rowWatermark == nil {
-                while end < count && time[end] >= last && time[end] - last < every { end += 1 }
+                let (behind, isEndless) = last.addingReportingOverflow(every)
+                while end < count && time[end] >= last && (isEndless || time[end] < behind) {
+                    end += 1
+                }
             }
             let (start, overflow) = last.subtractingReportingOverflow(pass * every)
             let fires = fireTime(start)
             let isLate = rowWatermark.map { $0[row] >= fires } ?? false
             let hasFired = fires <= watermark
-            let isInside = !overflow && (pass == 0 || time[row] - start < window.sizeMicros)
-            if rowWatermark == nil && pass > 0 && window.sizeMicros % every != 0 {
+            // The window's end is no more than the last one's, which is within 64 bits.
+            let isInside = !overflow && time[row] < start &+ window.sizeMicros
+            if end - row > 1 && !holdsRun(start, last: last) {
                 // Rows of one run may differ in whether the earliest window still holds them.
                 end = row + 1
             }
@@ -122,6 +130,12 @@ package final class WindowedAggregate: Operator {
             }
             row = end
         }
+    }
+
+    /// Whether the window at `start` holds every row whose last window is the one at `last`.
+    private func holdsRun(_ start: Int64, last: Int64) -> Bool {
+        let (behind, overflow) = last.addingReportingOverflow(window.everyMicros)
+        return !overflow && behind <= start &+ window.sizeMicros
     }
 
     private func insert(_ key: StringView, into open: OpenWindow) -> Int32 {
@@ -171,7 +185,9 @@ package final class WindowedAggregate: Operator {
 
     private func fire(_ open: OpenWindow, now: Int64, to output: any OperatorOutput) {
         let table = open.table
-        let order = (0..<table.count).sorted {
+        let order = (0..<table.count).filter {
+            store.rowCounts.base[Int(table.entries[$0].value)] > 0
+        }.sorted {
             StringView.compare(table.entries[$0].key, table.entries[$1].key) < 0
         }
         var next = 0
@@ -222,20 +238,22 @@ package final class WindowedAggregate: Operator {
             for part in store.parts { changes.deleteBelow(part: part, time: firedBelow) }
         }
         firedBelow = nil
-        store.capture(into: &changes, prefix: { _, _ in }, isGone: { _ in false })
+        store.capture(into: &changes, prefix: { _, _ in })
     }
 
     package func restore(_ entry: StateEntry) throws(StateError) {
+        guard window.lastStart(entry.time) == entry.time else { throw .damagedEntry }
         let open = openWindow(entry.time)
         if entry.part == 0 {
-            let key = StringView(
-                base: entry.key.baseAddress ?? StringView.empty.base, count: entry.key.count)
-            let group = insert(key, into: open)
+            let key = try input.key(of: StringView(entry.key))
             var reader = ByteReader(entry.value)
-            try store.restore(group, from: &reader)
+            try store.restore(insert(key, into: open), from: &reader)
         } else {
-            guard let (key, value) = DistinctSets.split(entry.key) else { throw .damagedEntry }
-            try store.restoreDistinct(value, part: entry.part, group: insert(key, into: open))
+            guard let (bytes, call, value) = DistinctSets.split(entry.key) else {
+                throw .damagedEntry
+            }
+            let key = try input.key(of: bytes)
+            try store.restoreDistinct(value, call: call, group: insert(key, into: open))
         }
     }
 

@@ -203,7 +203,7 @@ final class EmbeddedEngine: Engine {
                     let entry = StateEntry(
                         part: part, time: time, key: entryKey.bindMemory(to: UInt8.self),
                         value: value.bindMemory(to: UInt8.self))
-                    table?.restore(entry)
+                    try table?.restore(entry)
                     try operation?.restore(entry)
                 }
             } catch {

@@ -47,11 +47,8 @@ final class TableNode {
 
     // MARK: Checkpoints
 
-    func restore(_ entry: StateEntry) {
-        let anywhere = StringView.empty.base
-        builder.set(
-            StringView(base: entry.key.baseAddress ?? anywhere, count: entry.key.count),
-            to: StringView(base: entry.value.baseAddress ?? anywhere, count: entry.value.count))
+    func restore(_ entry: StateEntry) throws(StateError) {
+        try builder.restore(StringView(entry.key), row: StringView(entry.value))
         hasRows = true
     }
 
