@@ -23,9 +23,11 @@ final class JSONColumns {
         var seenRow: Int32
     }
 
-    /// The bits of ``fillMissing(_:row:onMissing:_:)``'s `seen` when nothing is missing; zero, which
-    /// never matches a row with fields, when there are more than 64.
+    /// The bits of ``fillMissing(_:row:onMissing:_:)``'s `seen` when none of the first 64 fields is
+    /// missing.
     let allSeen: UInt64
+    /// Whether there are more than 64 fields, so that every row has to be looked at.
+    let isWide: Bool
     /// The field that the last fault belongs to, −1 for none.
     private(set) var faultyField = -1
 
@@ -42,7 +44,8 @@ final class JSONColumns {
 
     init(fields: [FieldSpec], timezone: String) throws(ConnectorError) {
         self.fields = fields
-        self.allSeen = fields.count > 64 ? 0 : fields.count == 64 ? .max : (1 << fields.count) - 1
+        self.allSeen = fields.count >= 64 ? .max : (1 << fields.count) - 1
+        self.isWide = fields.count > 64
         self.slots = .allocate(capacity: fields.count + 1)
         self.defaults = fields.map { field in
             field.defaultValue.map { Column.constant($0, type: field.type) }
@@ -120,6 +123,11 @@ final class JSONColumns {
             slots[index].validity?[row] = 1
             if slots[index].seenRow == row + 1 { slots[index].seenRow = 0 }
         }
+    }
+
+    /// Makes fields past the 64th ones that the row does not have.
+    func forget(_ fields: UnsafePointer<Int32>, count: Int) {
+        for index in 0..<count { slots[Int(fields[index])].seenRow = 0 }
     }
 
     /// Gives the fields that a row does not have their default or null.
@@ -275,8 +283,18 @@ final class JSONColumns {
     ) -> UnsafePointer<UInt8>? {
         var hasEscape = false
         guard let next = scan.string(p, end, hasEscape: &hasEscape) else { return nil }
-        let text = UnsafeBufferPointer(start: p + 1, count: next - p - 2)
-        guard !hasEscape, let micros = timestampTexts[field]?.micros(text) else {
+        let count = next - p - 2
+        let read = timestampTexts[field]
+        var micros = hasEscape ? nil : read?.micros(UnsafeBufferPointer(start: p + 1, count: count))
+        if hasEscape {
+            // `10\/Oct\/2000` is how some writers put a slash.
+            micros = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: count) { copy in
+                guard let target = copy.baseAddress else { return nil }
+                let decoded = JSONScan.decode(p + 1, next - 1, into: target)
+                return read?.micros(UnsafeBufferPointer(start: target, count: decoded))
+            }
+        }
+        guard let micros else {
             faultyField = field
             return scan.fail(.badTimestamp, at: p)
         }
@@ -318,9 +336,10 @@ final class JSONColumns {
         }
         var isInteger = true
         guard let next = scan.number(p, end, isInteger: &isInteger) else { return nil }
-        guard let exact = ExactInteger.read(UnsafeBufferPointer(start: p, count: next - p)) else {
+        let text = UnsafeBufferPointer(start: p, count: next - p)
+        guard let exact = ExactInteger.read(text) else {
             faultyField = field
-            return scan.fail(isInteger ? .outOfRange : .wrongType, at: p)
+            return scan.fail(isInteger ? .outOfRange : .notInteger, at: p)
         }
         value = exact
         return next

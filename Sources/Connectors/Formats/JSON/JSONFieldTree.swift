@@ -25,37 +25,24 @@ final class JSONFieldTree {
     struct Node {
         let keys: UnsafePointer<Key>
         let count: Int
+        /// The fields anywhere below the node: those before the 64th as bits, the others by index.
+        let fieldsMask: UInt64
+        let fields: UnsafePointer<Int32>
+        let fieldCount: Int
     }
 
     let nodes: UnsafeMutablePointer<Node>
-    private let nodeCount: Int
     private var owned: [UnsafeMutableRawPointer] = []
 
-    /// - Parameter fields: Their `path`s must be different, and none the beginning of another.
-    init(fields: [FieldSpec]) {
-        final class Draft {
-            var keys: [(text: [UInt8], action: Int32)] = []
-        }
-        var drafts = [Draft()]
-        for (index, field) in fields.enumerated() {
-            var node = 0
-            for (depth, part) in field.path.enumerated() {
-                let text = Array(part.utf8)
-                let isLeaf = depth == field.path.count - 1
-                if isLeaf {
-                    drafts[node].keys.append((text, Int32(index)))
-                } else if let known = drafts[node].keys.first(where: {
-                    $0.text == text && $0.action < Action.skip
-                }) {
-                    node = Action.node(known.action)
-                } else {
-                    drafts.append(Draft())
-                    drafts[node].keys.append((text, Action.descend(drafts.count - 1)))
-                    node = drafts.count - 1
-                }
-            }
-        }
-        nodeCount = drafts.count
+    private struct Draft {
+        var keys: [(text: [UInt8], action: Int32)] = []
+        var fields: [Int32] = []
+    }
+
+    /// - Throws: ``ConnectorError`` when two fields have one `path`, or one's is the beginning of
+    ///   another's.
+    init(fields: [FieldSpec]) throws(ConnectorError) {
+        let drafts = try JSONFieldTree.drafts(fields)
         nodes = .allocate(capacity: drafts.count)
         for (index, draft) in drafts.enumerated() {
             let keys = UnsafeMutablePointer<Key>.allocate(capacity: draft.keys.count + 1)
@@ -68,9 +55,50 @@ final class JSONFieldTree {
                 (keys + position).initialize(
                     to: Key(text: UnsafePointer(text), count: key.text.count, action: key.action))
             }
+            let below = UnsafeMutablePointer<Int32>.allocate(capacity: draft.fields.count + 1)
+            owned.append(UnsafeMutableRawPointer(below))
+            var mask: UInt64 = 0
+            for (position, field) in draft.fields.enumerated() {
+                (below + position).initialize(to: field)
+                if field < 64 { mask |= 1 << UInt64(field) }
+            }
             (nodes + index).initialize(
-                to: Node(keys: UnsafePointer(keys), count: draft.keys.count))
+                to: Node(
+                    keys: UnsafePointer(keys), count: draft.keys.count, fieldsMask: mask,
+                    fields: UnsafePointer(below), fieldCount: draft.fields.count))
         }
+    }
+
+    private static func drafts(_ fields: [FieldSpec]) throws(ConnectorError) -> [Draft] {
+        var drafts = [Draft()]
+        for (index, field) in fields.enumerated() {
+            var node = 0
+            for (depth, part) in field.path.enumerated() {
+                let text = Array(part.utf8)
+                let isLeaf = depth == field.path.count - 1
+                drafts[node].fields.append(Int32(index))
+                let known = drafts[node].keys.first { $0.text == text }
+                if let known, isLeaf || known.action >= 0 {
+                    let other =
+                        known.action >= 0
+                        ? known.action : drafts[Action.node(known.action)].fields[0]
+                    throw ConnectorError(
+                        .terminal,
+                        "cannot read field '\(field.name)': its path and that of "
+                            + "'\(fields[Int(other)].name)' are one, or begin alike; read it once")
+                }
+                if isLeaf {
+                    drafts[node].keys.append((text, Int32(index)))
+                } else if let known {
+                    node = Action.node(known.action)
+                } else {
+                    drafts.append(Draft())
+                    drafts[node].keys.append((text, Action.descend(drafts.count - 1)))
+                    node = drafts.count - 1
+                }
+            }
+        }
+        return drafts
     }
 
     deinit {

@@ -23,7 +23,7 @@ package final class JSONRowParser: RowParser {
     package init(fields: [FieldSpec], options: JSONOptions) throws(ConnectorError) {
         self.fields = fields
         self.options = options
-        self.tree = JSONFieldTree(fields: fields)
+        self.tree = try JSONFieldTree(fields: fields)
         self.expectations = JSONExpectations()
         self.columns = try JSONColumns(fields: fields, timezone: options.timezone)
     }
@@ -36,10 +36,35 @@ package final class JSONRowParser: RowParser {
         let base = UnsafePointer(chunk.pointer(to: UInt8.self))
         let start = base + range.lowerBound
         var limit = base + range.upperBound
-        if !isLast {
-            while limit > start && limit[-1] != 0x0a { limit -= 1 }
-            if limit == start { return (SourceRows.none, 0) }
+        while limit > start && limit[-1] != 0x0a { limit -= 1 }
+        if limit == start {
+            guard isLast, !range.isEmpty else { return (SourceRows.none, 0) }
+            return parseUnended(start, count: range.count, position: position)
         }
+        return parseLines(chunk, start, limit, position: position)
+    }
+
+    /// The last line, which has no line end. It is copied and given one: scans rely on it, as what
+    /// lies behind the input may be anything.
+    private func parseUnended(
+        _ start: UnsafePointer<UInt8>, count: Int, position: Int64
+    ) -> (rows: SourceRows, consumed: Int) {
+        let copy = Buffer(capacity: count + 1)
+        let bytes = copy.pointer(to: UInt8.self)
+        bytes.update(from: start, count: count)
+        bytes[count] = 0x0a
+        var result = parseLines(copy, bytes, bytes + count + 1, position: position)
+        result.rows.byteCount = count
+        return (result.rows, count)
+    }
+
+    /// Reads lines until there are as many rows, good and bad, as a batch holds.
+    ///
+    /// - Parameter limit: Behind the last line end.
+    private func parseLines(
+        _ chunk: Buffer, _ start: UnsafePointer<UInt8>, _ limit: UnsafePointer<UInt8>,
+        position: Int64
+    ) -> (rows: SourceRows, consumed: Int) {
         let positions = Buffer(capacity: JSONRowParser.rowsMax * 8)
         let rowPositions = positions.pointer(to: Int64.self)
         columns.begin(rowsMax: JSONRowParser.rowsMax, escapedBytesMax: limit - start)
@@ -48,7 +73,13 @@ package final class JSONRowParser: RowParser {
         var invalid: [InvalidRow] = []
         var row = 0
         var p = start
-        while p < limit && row < JSONRowParser.rowsMax {
+        if position == 0 && limit - start >= 3 && start[0] == 0xef && start[1] == 0xbb
+            && start[2] == 0xbf
+        {
+            // A byte order mark at the very beginning (RFC 8259, section 8.1).
+            p += 3
+        }
+        while p < limit && row + invalid.count < JSONRowParser.rowsMax {
             let recordStart = p
             if let next = record(p, limit, row: row, &scan) {
                 p = next
@@ -69,7 +100,7 @@ package final class JSONRowParser: RowParser {
                     recordStart, recordEnd, scan, position: position + Int64(recordStart - start)))
             columns.forgetRow(row)
             scan = JSONScan()
-            p = line == nil ? limit : recordEnd + 1
+            p = min(recordEnd + 1, limit)
         }
         let rows = SourceRows(
             columns: columns.finish(rowCount: row, chunk: chunk), rowCount: row,
@@ -101,7 +132,7 @@ package final class JSONRowParser: RowParser {
         } else {
             p = limit
         }
-        if seen != columns.allSeen {
+        if seen != columns.allSeen || columns.isWide {
             guard columns.fillMissing(seen, row: row, onMissing: options.onMissing, &scan) else {
                 return nil
             }
@@ -127,7 +158,7 @@ package final class JSONRowParser: RowParser {
             let action: Int32
             if expected.count > 0 && cp_equal(p, expected.text, expected.count) != 0 {
                 p += expected.count
-                if p.pointee == 0x20 { p = JSONScan.skipSpace(p) }
+                if p.pointee <= 0x20 { p = JSONScan.skipSpace(p) }
                 action = expected.action
             } else {
                 let key = p
@@ -194,6 +225,12 @@ package final class JSONRowParser: RowParser {
             return columns.read(p, end, field: Int(action), row: row, depth: depth, &scan)
         }
         let node = JSONFieldTree.Action.node(action)
+        // The key may be there twice: its last value counts, also for what is below.
+        let below = tree.nodes[node]
+        if seen & below.fieldsMask != 0 || columns.isWide {
+            seen &= ~below.fieldsMask
+            columns.forget(below.fields, count: below.fieldCount)
+        }
         if p.pointee == 0x7b && p < end {
             return nestedObject(
                 p, end, node: node, row: row, depth: depth, &seen, &scan)

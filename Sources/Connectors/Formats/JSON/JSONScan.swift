@@ -6,7 +6,7 @@ enum JSONFault: UInt8 {
     case expectedObject, expectedKey, expectedColon, expectedCommaOrEnd, expectedValue
     case endOfLine, controlCharacter, badEscape, badUnicodeEscape, badUTF8
     case badNumber, badLiteral, tooDeep, trailingCharacters
-    case wrongType, outOfRange, missing, isNull, badTimestamp
+    case wrongType, outOfRange, notInteger, missing, isNull, badTimestamp
 
     var text: String {
         switch self {
@@ -27,6 +27,7 @@ enum JSONFault: UInt8 {
         case .trailingCharacters: return "characters after the end of the object"
         case .wrongType: return "a value of another type"
         case .outOfRange: return "a number out of range"
+        case .notInteger: return "not a whole number in range"
         case .missing: return "missing"
         case .isNull: return "null"
         case .badTimestamp: return "no timestamp of the declared form"
@@ -38,8 +39,9 @@ enum JSONFault: UInt8 {
 /// kept. Every function takes the first byte of what it scans and returns the byte behind it, or
 /// nil after setting `fault`.
 ///
-/// `end` is the end of the line; at least ``Buffer/paddingBytes`` bytes behind it are readable. A
-/// line end is never white space here: a record is one line.
+/// `end` is behind a line end (of this line or a later one), where runs of digits and of white space
+/// stop, and at least ``Buffer/paddingBytes`` bytes behind it are readable. A line end is never white
+/// space here: a record is one line.
 struct JSONScan {
     typealias Bytes = UnsafePointer<UInt8>
 
@@ -250,9 +252,8 @@ struct JSONScan {
             while p.pointee &- 0x30 < 10 { p += 1 }
             if p == exponent { return fail(.badNumber, at: start) }
         }
-        // The line end (or the padding's content) stops the loops: no digit is behind `end`,
-        // because what is behind it is a line end or zero.
-        return p <= end ? p : fail(.endOfLine, at: end)
+        // The line end before `end` has stopped the loops.
+        return p
     }
 
     /// `true`, `false` or `null`.
