@@ -129,6 +129,21 @@ struct RotationTests {
         #expect(restored.progress.gaps <= 1)
     }
 
+    @Test("goes on to a file that was renamed already, before another one is created")
+    func renamedTwice() throws {
+        try write(first)
+        let split = try #require(try source().discover().first)
+        _ = try lines(split)
+        rename("app.log", "app.log.1")
+        #expect(try lines(split) == [])
+        try write(second)
+        rename("app.log.1", "app.log.2")
+        rename("app.log", "app.log.1")
+        #expect(try lines(split) == second)
+        try write(third)
+        #expect(try lines(split) == third)
+    }
+
     @Test("goes on after copy and truncate, also with what was written before the copy")
     func copyAndTruncate() throws {
         try write(first[..<2])

@@ -158,10 +158,14 @@ extension FileSplit {
             file.shrink()
         }
         let later = now + FileSplit.lookMicros
-        guard let named = try settings.files.status(path: id), named.kind == .regular,
-            named.identity != file.identity
-        else { return later }
-        // The path names another file. This one is done once its writer has left it.
+        let named = try settings.files.status(path: id)
+        if named?.identity == file.identity { return later }
+        if named?.kind != .regular {
+            // Between a rename and the next file's creation; there may have been several renames.
+            let next = successors(of: file.identity, status.modifiedMicros, in: try rotatedFiles())
+            if next.isEmpty { return later }
+        }
+        // Another file has come after this one, which is done once its writer has left it.
         let quiet = status.modifiedMicros + FileSplit.quietMicros
         if now < quiet { return min(quiet, later) }
         isFinishing = true
