@@ -15,7 +15,7 @@ final class FileSplit: SourceSplit {
     /// what it is.
     static let doubtMicros: Int64 = 5_000_000
     /// How often a file is looked at although nothing told of a change.
-    static let lookMicros: Int64 = 10_000_000
+    static let lookMicros: Int64 = 30_000_000
 
     let id: String
     let settings: FileSplitSettings

@@ -44,7 +44,7 @@ extension Command {
         let folder = invocation.text("pipelines") ?? "pipelines"
         do throws(GitError) {
             let answer = try RevisionDiff(
-                folder: folder, allowedPaths: invocation.all("allow-path")
+                folder: folder, environment: .of(invocation)
             ).answer(base: base)
             return show(answer, invocation, terminal)
         } catch {

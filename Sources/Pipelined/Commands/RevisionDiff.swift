@@ -9,14 +9,14 @@ struct GitError: Error, Equatable {
 /// The plan from the specs of a git revision to those that are in the working tree.
 struct RevisionDiff {
     let folder: String
-    let allowedPaths: [String]
+    let environment: SpecEnvironment
 
     /// Makes the plan as the controller would, were the revision's specs running with their state.
     ///
     /// - Returns: As the `diff` method of the control protocol.
     func answer(base: String) throws(GitError) -> JSONValue {
         let reading = SpecReading(
-            folder: folder, environment: .process(allowedPaths: allowedPaths),
+            folder: folder, environment: environment,
             isEnvironmentStrict: false)
         let old = library(try filesOf(revision: base), reading)
         var folder = SpecFolder(path: folder, usesLeases: false)

@@ -64,15 +64,16 @@ enum RunCommand {
         _ invocation: Invocation, _ overrides: [String: String], _ terminal: Terminal
     ) -> PipelineSpec? {
         let path = invocation.operands[0]
-        let file = SpecFileReader.read(path)
-        guard let bytes = file.bytes else {
-            terminal.fail(file.problem)
+        let files = SpecFiles([path])
+        guard let file = files.files.first, files.files.count == 1 else {
+            terminal.fail(
+                files.problems.first ?? "cannot run '\(path)': 'run' takes one file, not a folder")
             return nil
         }
         let loader = SpecLoader(
-            environment: .process(allowedPaths: invocation.all("allow-path")),
+            environment: .of(invocation),
             options: SpecLoadOptions(parameterOverrides: overrides))
-        let loaded = loader.load(bytes: bytes, path: path)
+        let loaded = loader.load(bytes: file.bytes, path: path)
         if !loaded.diagnostics.isEmpty { terminal.note(loaded.diagnostics.rendered) }
         if loaded.diagnostics.hasErrors { return nil }
         guard loaded.pipelines.count == 1 else {

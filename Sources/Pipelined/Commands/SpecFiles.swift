@@ -61,7 +61,7 @@ struct LoadedSpecs {
 
     init(_ files: SpecFiles, _ invocation: Invocation, isEnvironmentStrict: Bool) {
         let loader = SpecLoader(
-            environment: .process(allowedPaths: invocation.all("allow-path")),
+            environment: .of(invocation),
             options: SpecLoadOptions(isEnvironmentStrict: isEnvironmentStrict))
         for file in files.files {
             let result = loader.load(bytes: file.bytes, path: file.path)

@@ -49,7 +49,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     /// Slices end after this long, so that pipelines share the workers.
     private static let sliceMicros: Int64 = 20_000
     /// Followed sources are looked at this often even if nothing tells of a change.
-    private static let discoveryMicros: Int64 = 10_000_000
+    private static let discoveryMicros: Int64 = 30_000_000
 
     init(
         _ launch: PipelineLaunch, graph: Graph, journal: Journal, epoch: UInt64,
