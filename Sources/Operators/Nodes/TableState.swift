@@ -59,7 +59,7 @@ package final class TableState: Sendable {
             }
         }
 
-        /// Sets one row in the form of ``forEach(_:)``.
+        /// Sets one row in the form of ``forEachRow(_:)``.
         package func set(_ key: StringView, to row: StringView?) {
             let hash = key.hash
             let known = index.find(key, hash: hash)
@@ -79,7 +79,7 @@ package final class TableState: Sendable {
         }
 
         /// Every key and its encoded row, in the order in which the keys first came.
-        package func forEach(_ body: (_ key: StringView, _ row: StringView) -> Void) {
+        package func forEachRow(_ body: (_ key: StringView, _ row: StringView) -> Void) {
             for entry in 0..<index.count {
                 if let row = rows[entry] { body(index.entries[entry].key, row) }
             }
@@ -94,7 +94,7 @@ package final class TableState: Sendable {
         package func finish() -> TableState {
             let dense = KeyTable(capacity: rows.count)
             var views: [StringView] = []
-            forEach { key, row in
+            forEachRow { key, row in
                 dense.insert(key, hash: key.hash, value: Int32(views.count))
                 views.append(row)
             }

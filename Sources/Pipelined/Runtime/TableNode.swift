@@ -87,11 +87,11 @@ final class TableNode {
             try read(split, into: fresh, now: now)
         }
         let old = builder
-        fresh.forEach { key, row in
+        fresh.forEachRow { key, row in
             if let known = old.row(key), known == row { return }
             pending.put(time: 0, key: key.bytes) { $0.append(contentsOf: row.bytes) }
         }
-        old.forEach { key, _ in
+        old.forEachRow { key, _ in
             if fresh.row(key) == nil { pending.delete(time: 0, key: key.bytes) }
         }
         builder = fresh
