@@ -159,7 +159,7 @@ struct TableJoinTests {
         let copy = TableState.TableBuilder(schema: Self.tableSchema, key: [0])
         var entries: [(StringView, StringView)] = []
         func keep(_ key: StringView, _ row: StringView) { entries.append((key, row)) }
-        builder.forEach(keep)
+        builder.forEachRow(keep)
         for (key, row) in entries { try copy.restore(key, row: row) }
         let state = copy.finish()
         #expect(state.count == 2)
