@@ -70,6 +70,10 @@ struct ControlServerTests {
             ("{\"v\":1,\"id\":{},\"method\":\"status\"}", "bad_request"),
             ("{\"v\":1,\"method\":\"describe\"}", "bad_request"),
             ("{\"v\":1,\"method\":\"describe\",\"params\":{\"name\":\"x\"}}", "not_found"),
+            (
+                "{\"v\":1,\"method\":\"reset\",\"params\":{\"name\":\"x\",\"output\":\"forget\"}}",
+                "bad_request"
+            ),
             ("{\"v\":1,\"method\":\"wait\",\"params\":{\"for\":\"godot\"}}", "bad_request"),
         ])
     func badRequests(_ line: String, _ code: String) throws {

@@ -41,6 +41,14 @@ struct HumanTextTests {
         #expect(HumanText.time(micros: seconds * 1_000_000) == text)
     }
 
+    @Test("fractions of a second are kept, before the epoch too")
+    func fractions() {
+        #expect(
+            HumanText.time(micros: 951_782_400_012_345, fractionDigits: 3)
+                == "2000-02-29T00:00:00.012Z")
+        #expect(HumanText.time(micros: -1, fractionDigits: 6) == "1969-12-31T23:59:59.999999Z")
+    }
+
     @Test(
         "durations are read with their units",
         arguments: [

@@ -106,10 +106,11 @@ private struct FileUses {
             }
         }
         for source in sources(of: spec) {
-            let writer =
-                written[source.path]
-                ?? written.values.filter { matches(source.path, example(of: $0.path)) }
-                .min { ($0.pipeline, $0.node) < ($1.pipeline, $1.node) }
+            var writer = written[source.path]
+            if writer == nil, isPattern(source.path) {
+                writer = written.values.filter { matches(source.path, example(of: $0.path)) }
+                    .min { ($0.pipeline, $0.node) < ($1.pipeline, $1.node) }
+            }
             if let writer { problems.append(readsSink(source, writer, at: source.place)) }
         }
         return problems

@@ -26,7 +26,8 @@ enum HumanText {
 
     /// UTC, to the second: `2026-03-01T10:20:30Z`.
     static func time(micros: Int64) -> String {
-        let (days, secondOfDay) = (micros / 1_000_000).quotientAndRemainderFloored(by: 86_400)
+        let second = micros.quotientAndRemainderFloored(by: 1_000_000).0
+        let (days, secondOfDay) = second.quotientAndRemainderFloored(by: 86_400)
         // Days since 0000-03-01, in eras of 400 years: the civil calendar by counting from March.
         let shifted = days + 719_468
         let (era, dayOfEra) = shifted.quotientAndRemainderFloored(by: 146_097)
@@ -39,6 +40,13 @@ enum HumanText {
         let clock = [secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60]
         return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T"
             + clock.map { padded($0, 2) }.joined(separator: ":") + "Z"
+    }
+
+    /// UTC, to the microsecond, or to as many digits of it as asked for.
+    static func time(micros: Int64, fractionDigits: Int) -> String {
+        let fraction = micros % 1_000_000
+        let digits = padded(fraction < 0 ? fraction + 1_000_000 : fraction, 6)
+        return "\(time(micros: micros).dropLast()).\(digits.prefix(fractionDigits))Z"
     }
 
     private static func pair(_ value: Int64, _ base: Int64, _ big: String, _ small: String)

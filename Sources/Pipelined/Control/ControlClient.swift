@@ -54,6 +54,7 @@ final class ControlClient {
     private func send(_ bytes: [UInt8]) throws(ControlFailure) {
         var sent = 0
         while sent < bytes.count {
+            // SAFETY: `sent` is less than the count, which bounds the length too.
             let count = bytes.withUnsafeBytes {
                 Glibc.send(
                     descriptor, $0.baseAddress.map { $0 + sent }, $0.count - sent,

@@ -187,7 +187,8 @@ final class DaemonControl: ControlHandler {
     }
 
     private func reset(_ params: JSONObject, _ reply: ControlReply) {
-        guard let output = OutputDisposition(rawValue: params["output"]?.text ?? "") else {
+        let output = OutputDisposition(rawValue: params["output"]?.text ?? "")
+        guard let output, output != .forget else {
             return reply.fail(.badRequest, "'output' is keep or replace")
         }
         withPipeline(params, reply) { self.ask(.reset($0.name, output), reply) }

@@ -2,8 +2,8 @@ import CPrimitives
 import Glibc
 
 /// A thread of our own for work that blocks, outside the cooperative pool.
+// SAFETY: a pthread_t is a number that any thread may join; only `join` uses it.
 struct DaemonThread: @unchecked Sendable {
-    // SAFETY: a pthread_t is a number that any thread may join; only `join` uses it.
     private let handle: pthread_t
 
     /// Starts a thread that runs `body` to its end.
@@ -13,6 +13,7 @@ struct DaemonThread: @unchecked Sendable {
     ///   - body: Runs once, on the new thread.
     /// - Returns: nil when the system has no thread to give; `body` then never runs.
     static func start(_ name: String, _ body: @escaping @Sendable () -> Void) -> DaemonThread? {
+        // SAFETY: retained here, and released by the thread, or below when there is none.
         let start = Unmanaged.passRetained(ThreadStart(name: name, body: body))
         var handle = pthread_t()
         let status = pthread_create(

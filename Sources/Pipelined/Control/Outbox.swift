@@ -40,6 +40,7 @@ final class Outbox: Sendable {
             var total = 0
             while state.sent < state.bytes.count {
                 let sent = state.sent
+                // SAFETY: `sent` is less than the count, which bounds the length too.
                 let count = state.bytes.withUnsafeBytes {
                     send(
                         descriptor, $0.baseAddress.map { $0 + sent }, min($0.count - sent, 1 << 20),

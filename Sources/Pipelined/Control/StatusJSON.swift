@@ -5,11 +5,7 @@ enum StatusJSON {
     static func time(_ micros: Int64?) -> JSONValue {
         guard let micros else { return .null }
         guard micros < .max else { return "end" }
-        let second = HumanText.time(micros: micros)
-        let fraction = micros % 1_000_000
-        let digits = String(fraction < 0 ? fraction + 1_000_000 : fraction)
-        let padded = String(repeating: "0", count: 6 - digits.utf8.count) + digits
-        return .string("\(second.dropLast()).\(padded)Z")
+        return .string(HumanText.time(micros: micros, fractionDigits: 6))
     }
 
     /// One pipeline as `status` lists it.

@@ -78,8 +78,8 @@ final class Controller: Sendable {
 }
 
 /// Hands a closure to the one thread that runs it.
+// SAFETY: it was sent here, and only the controller's thread calls it, once.
 private final class OnceBody: @unchecked Sendable {
-    // SAFETY: it was sent here, and only the controller's thread calls it, once.
     let body: () -> ControllerLoop
 
     init(_ body: sending @escaping () -> ControllerLoop) { self.body = body }

@@ -208,7 +208,7 @@ private func resetState(
 
 private func forgetState(_ engine: any Engine, _ name: String) -> ActionOutcome {
     do throws(EngineError) {
-        try engine.removeState(of: name, output: .keep)
+        try engine.removeState(of: name, output: .forget)
         return .forgotten
     } catch { return .notForgotten(error) }
 }

@@ -29,7 +29,7 @@ struct ControllerOptions: Sendable {
     /// Without hints the directory is looked at this often.
     var lookIntervalMicros: Int64 = 5_000_000
     /// A hint is followed by a look when it has been quiet for this long, and not much later.
-    var debounceMicros: Int64 = 50_000
+    var debounceMicros: Int64 = 40_000
     var debounceMicrosMax: Int64 = 250_000
     /// The pause before a look that is to make sure.
     var confirmMicros: Int64 = 150_000

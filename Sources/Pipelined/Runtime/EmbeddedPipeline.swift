@@ -1,3 +1,4 @@
+import CPrimitives
 import Config
 import Connectors
 import Operators
@@ -117,6 +118,9 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     func runSlice() -> SliceOutcome {
         if stopped.withLock({ $0 }) { return .done }
+        // What a fatal signal on this thread would name.
+        cp_crash_context(spec.name, epoch)
+        defer { cp_crash_context(nil, 0) }
         let start = MonotonicClock.micros()
         if hasNews.exchange(false, ordering: .acquiring) {
             nextDiscoveryAt = 0

@@ -166,6 +166,7 @@ final class FileEvents: Sendable {
             UInt32(IN_DELETE_SELF) | UInt32(IN_MOVE_SELF) | UInt32(IN_IGNORED) | UInt32(IN_UNMOUNT)
         state.withLock { state in
             var position = 0
+            // SAFETY: the kernel writes whole events; no more than `bytes.count` is read.
             // An event is wd, mask, cookie and the name's length, four bytes each, then the name.
             while position + 16 <= bytes.count {
                 let descriptor = bytes.loadUnaligned(fromByteOffset: position, as: Int32.self)
