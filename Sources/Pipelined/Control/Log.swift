@@ -27,7 +27,8 @@ final class Log: Sendable {
     ///   - message: What happened, lower case, one line.
     ///   - fields: Names and values, in the order in which they are written.
     func line(_ level: Level, _ message: String, _ fields: [(String, String)] = []) {
-        let text = Self.text(format, HumanText.time(micros: now(), fractionDigits: 3), level, message, fields)
+        let text = Self.text(
+            format, HumanText.time(micros: now(), fractionDigits: 3), level, message, fields)
         order.withLock { _ in write(text + "\n") }
     }
 
