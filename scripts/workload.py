@@ -279,7 +279,7 @@ def lines_written(folder):
     for path in rolled(folder) + [
         os.path.join(folder, "out", name + ".ndjson")
         for name in ("counts", "hops", "late", "hops-late", "unmatched", "pages")
-    ]:
+    ] + [os.path.join(folder, "state", "dead-letters", NAME + ".ndjson")]:
         try:
             with open(path, "rb") as file:
                 count += sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
@@ -289,7 +289,7 @@ def lines_written(folder):
 
 
 def lines_wanted(want):
-    names = ("rows", "counts", "hops", "late", "hops-late", "unmatched", "pages")
+    names = ("rows", "counts", "hops", "late", "hops-late", "unmatched", "pages", "dead letters")
     return sum(len(want[name]) for name in names)
 
 

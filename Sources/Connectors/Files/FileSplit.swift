@@ -93,7 +93,11 @@ final class FileSplit: SourceSplit {
             }
             if let until = try checkUnchanged(file, now) { return .wait(until: until) }
             guard file === open else { continue }
-            if try file.fill() { continue }
+            if try file.fill() {
+                // The file may have grown since the check: the end is another one now.
+                endPrints = nil
+                continue
+            }
             if settings.isFollowed {
                 if let until = try lookAround(file, now) { return .wait(until: until) }
             } else {

@@ -147,7 +147,8 @@ final class FileEvents: Sendable {
             if descriptors[0].revents != 0 { return }
             var changed: Set<Int> = []
             var reattached: Set<Int> = []
-            while true {
+            // Not until nothing is left: where something is written to all the time, it never is.
+            for _ in 0..<16 {
                 let count = read(inotify, buffer.baseAddress, buffer.count)
                 guard count > 0 else { break }
                 take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), &changed, &reattached)
