@@ -125,7 +125,7 @@ struct SimulatedDisk: Sendable {
             if length < data.count {
                 data.removeLast(data.count - length)
             } else {
-                data.append(contentsOf: repeatElement(0, count: length - data.count))
+                data.append(contentsOf: [UInt8](repeating: 0, count: length - data.count))
             }
         case .write(let position, let bytes):
             if data.count < position { apply(.resize(position), to: &data) }
