@@ -125,8 +125,11 @@ final class GraphNode: BatchReceiver, OperatorOutput {
 
     func receive(watermark: Int64, isIdle: Bool, input: Int) {
         inputs[input] = (watermark, isIdle)
-        let active = inputs.filter { !$0.isIdle }
-        let lowest = active.map(\.watermark).min() ?? self.watermark
+        let open = inputs.filter { $0.watermark != .max }
+        let active = open.filter { !$0.isIdle }
+        // Idle inputs do not hold the others back. Where all that have not ended are idle, what one
+        // of them has reached stands, as it does when they become idle one after the other.
+        let lowest = active.map(\.watermark).min() ?? open.map(\.watermark).max() ?? .max
         if lowest > self.watermark {
             self.watermark = lowest
             operation.advance(to: lowest, now: context.now, to: self)
@@ -134,7 +137,7 @@ final class GraphNode: BatchReceiver, OperatorOutput {
         let (held, overflow) = self.watermark.subtractingReportingOverflow(operation.holdMicros)
         let passed = self.watermark == .max ? .max : overflow ? .min : held
         for port in [main, late, unmatched, invalid.port] {
-            port.send(watermark: passed, isIdle: active.isEmpty)
+            port.send(watermark: passed, isIdle: active.isEmpty && !open.isEmpty)
         }
     }
 
