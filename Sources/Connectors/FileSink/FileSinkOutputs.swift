@@ -2,7 +2,7 @@ import Store
 
 /// The files that a file sink's token names, for who begins a pipeline's output anew.
 package enum FileSinkOutputs {
-    /// Deletes the files.
+    /// Deletes the files, unless another one has taken the name.
     ///
     /// - Parameter tokens: Tokens of file sinks by the sinks' names; those of other sinks are passed
     ///   over.
@@ -11,7 +11,7 @@ package enum FileSinkOutputs {
     package static func remove(
         _ tokens: [(sink: String, token: [UInt8])], fileSystem: any FileSystem
     ) throws(ConnectorError) {
-        var paths: [String] = []
+        var files: [FileSinkToken.File] = []
         for (sink, bytes) in tokens {
             guard let token = FileSinkToken(bytes) else { continue }
             for file in token.files {
@@ -21,12 +21,13 @@ package enum FileSinkOutputs {
                         "cannot replace the output of sink '\(sink)': it consists of several files, "
                             + "'\(file.path)' among them; move them away and use --output keep")
                 }
-                paths.append(file.path)
+                files.append(file)
             }
         }
-        for path in paths {
+        for file in files {
             do throws(StoreError) {
-                _ = try fileSystem.unlink(path)
+                let there = try fileSystem.status(path: file.path)
+                if there?.identity == file.identity { _ = try fileSystem.unlink(file.path) }
             } catch {
                 throw ConnectorError(.transient, error.message)
             }
