@@ -1,3 +1,4 @@
+import CPrimitives
 import Config
 import Connectors
 import Glibc
@@ -32,6 +33,8 @@ final class EngineServices: Sendable {
     let fileEvents: FileEvents?
     let state: StateDirectory
     let commitsEachBatch: Bool
+    /// The pipelines whose state is in use.
+    private let claimed = Mutex<Set<String>>([])
 
     init(
         workers: WorkerPool, blocking: BlockingPool, fileEvents: FileEvents?,
@@ -43,6 +46,20 @@ final class EngineServices: Sendable {
         self.fileEvents = fileEvents
         self.state = state
     }
+
+    /// Makes the caller the only one who uses a pipeline's state, until ``release(_:)``.
+    ///
+    /// - Throws: ``EngineError`` while another graph has it, for instance one that was told to stop
+    ///   and whose disk does not answer.
+    func claim(_ pipeline: String) throws(EngineError) {
+        guard claimed.withLock({ $0.insert(pipeline).inserted }) else {
+            throw EngineError(
+                message: "cannot open the state of '\(pipeline)': the graph before has not let go "
+                    + "of it yet; wait for its last write to end", node: nil, isTerminal: false)
+        }
+    }
+
+    func release(_ pipeline: String) { claimed.withLock { _ = $0.remove(pipeline) } }
 
     /// A disk that is full gets the room back that is kept for this, so that a restart can commit.
     func noteFailure(_ error: EngineError) {
@@ -73,9 +90,9 @@ final class EmbeddedEngine: Engine {
 
     func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline {
         let name = launch.spec.name
-        let journal = try storing { () throws(StoreError) in
-            try services.state.openJournal(name, identity: Array(name.utf8))
-        }
+        cp_crash_context(name, 0)
+        defer { cp_crash_context(nil, 0) }
+        let journal = try openJournal(name)
         do throws(EngineError) {
             let pipeline = try build(launch, journal)
             for tap in options.taps { try pipeline.tap(tap.node, receive: tap.receive) }
@@ -83,6 +100,20 @@ final class EmbeddedEngine: Engine {
             return pipeline
         } catch {
             journal.close()
+            services.release(name)
+            throw error
+        }
+    }
+
+    /// Claims a pipeline's state and opens its journal.
+    private func openJournal(_ name: String) throws(EngineError) -> Journal {
+        try services.claim(name)
+        do throws(EngineError) {
+            return try storing { () throws(StoreError) in
+                try services.state.openJournal(name, identity: Array(name.utf8))
+            }
+        } catch {
+            services.release(name)
             throw error
         }
     }
@@ -100,13 +131,7 @@ final class EmbeddedEngine: Engine {
     ) throws(EngineError) -> EmbeddedPipeline {
         let recovered = journal.takeRecovered()
         var meta: CheckpointMeta?
-        if let recovered {
-            do throws(StateError) {
-                meta = try CheckpointMeta(decoding: recovered.meta)
-            } catch {
-                throw EngineError(message: error.message, node: nil, isTerminal: true)
-            }
-        }
+        if let recovered { meta = try decode(recovered.meta) }
         let graph = try GraphBuilder.build(
             launch.spec, connectors: opening(launch.spec))
         do throws(EngineError) {
@@ -115,14 +140,15 @@ final class EmbeddedEngine: Engine {
             graph.context.now = now
             graph.context.rowsLeft = options.rowLimit
             var dropped: [[UInt8]] = []
-            switch launch.state {
-            case .anew: dropped = recovered?.nodes ?? []
-            case .keep:
-                if let recovered, let meta {
-                    dropped = try restore(graph, recovered, meta, now: now)
-                }
+            if launch.state == .keep, let recovered, let meta {
+                dropped = try restore(graph, recovered, meta, now: now)
             }
             try loadTables(of: graph, now: now)
+            if launch.state == .anew, let recovered, let old = meta {
+                // Last, as until here the state is as it was; and now, as whoever asked for it is
+                // told that it is done and asks for `keep` after a crash.
+                meta = try forget(recovered, old, keeping: old.sinks, in: journal)
+            }
             return EmbeddedPipeline(
                 launch, graph: graph, journal: journal, epoch: meta?.epoch ?? 0,
                 droppedNodes: dropped, services: services)
@@ -241,37 +267,52 @@ final class EmbeddedEngine: Engine {
 
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {
         if output == .forget {
+            try services.claim(pipeline)
+            defer { services.release(pipeline) }
             return try storing { () throws(StoreError) in
                 try services.state.removeJournal(pipeline)
             }
         }
-        let journal = try storing { () throws(StoreError) in
-            try services.state.openJournal(pipeline, identity: Array(pipeline.utf8))
+        let journal = try openJournal(pipeline)
+        defer {
+            journal.close()
+            services.release(pipeline)
         }
-        defer { journal.close() }
         guard let recovered = journal.takeRecovered() else { return }
-        var meta = CheckpointMeta()
-        do throws(StateError) {
-            let old = try CheckpointMeta(decoding: recovered.meta)
-            meta.epoch = old.epoch + 1
-            meta.at = WallClock.micros()
-            meta.sinks = old.sinks
-        } catch {
-            throw EngineError(message: error.message, node: nil, isTerminal: true)
-        }
+        let old = try decode(recovered.meta)
         if output == .replace {
             do throws(ConnectorError) {
                 try FileSinkOutputs.remove(
-                    meta.sinks.map { ($0.name, $0.value) },
+                    old.sinks.map { ($0.name, $0.value) },
                     fileSystem: services.state.fileSystem)
             } catch {
                 throw EngineError(error, node: nil)
             }
-            meta.sinks = []
         }
+        _ = try forget(recovered, old, keeping: output == .replace ? [] : old.sinks, in: journal)
+    }
+
+    /// Commits a checkpoint without positions and state.
+    private func forget(
+        _ recovered: RecoveredState, _ old: CheckpointMeta,
+        keeping sinks: [CheckpointMeta.Named<[UInt8]>], in journal: Journal
+    ) throws(EngineError) -> CheckpointMeta {
+        var meta = CheckpointMeta()
+        meta.epoch = old.epoch + 1
+        meta.at = WallClock.micros()
+        meta.sinks = sinks
         var record = JournalRecordBuilder()
         for node in recovered.nodes { record.dropNode(node: node) }
         record.setMeta(meta.encoded())
         try storing { () throws(StoreError) in try journal.commit(&record) }
+        return meta
+    }
+
+    private func decode(_ bytes: [UInt8]) throws(EngineError) -> CheckpointMeta {
+        do throws(StateError) {
+            return try CheckpointMeta(decoding: bytes)
+        } catch {
+            throw EngineError(message: error.message, node: nil, isTerminal: true)
+        }
     }
 }

@@ -73,14 +73,15 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     /// Hands the pipeline to the workers.
     func begin() {
-        let ticket = services.workers.add(self)
-        self.ticket.withLock { $0 = ticket }
-        guard let events = services.fileEvents else { return }
-        let paths = Set(graph.sources.flatMap(\.source.watchedPaths))
-        let tokens = paths.map { path in
-            events.subscribe(path: path) { [weak self] in self?.wake() }
+        ticket.withLock { $0 = services.workers.makeTicket(self) }
+        if let events = services.fileEvents {
+            let paths = Set(graph.sources.flatMap(\.source.watchedPaths))
+            let tokens = paths.map { path in
+                events.subscribe(path: path) { [weak self] in self?.wake() }
+            }
+            subscriptions.withLock { $0 = tokens }
         }
-        subscriptions.withLock { $0 = tokens }
+        wake()
     }
 
     private func wake() {
@@ -95,6 +96,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     func stop(timeoutMicros: Int64) {
         isStopRequested.store(true, ordering: .releasing)
         wake()
+        // The signal is handed on, as somebody else may be waiting for it too.
+        defer { if stopped.withLock({ $0 }) { stoppedSignal.signal() } }
         if !stopped.withLock({ $0 }) { stoppedSignal.wait(atMostMicros: timeoutMicros) }
         if stopped.withLock({ $0 }) { return }
         skipsLastCheckpoint.store(true, ordering: .releasing)
@@ -143,7 +146,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     /// New files, changed tables.
     private func lookAround(monotonic: Int64) throws(ConnectorError) {
         let wallClock = WallClock.micros()
-        if graph.context.now == 0 { graph.context.now = wallClock }
+        // Nothing of this epoch has been computed yet: it begins now.
+        if !graph.hasChanged { graph.context.now = wallClock }
         for table in graph.tables {
             if let at = table.refreshesAt, at <= wallClock {
                 try table.refresh(now: wallClock)
@@ -159,6 +163,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     private func readRows(from start: Int64) throws(ConnectorError) -> SliceOutcome {
         var wallClock = WallClock.micros()
+        // Also those that have nothing to read may have been silent for long enough to be idle.
+        for source in graph.sources { source.sendWatermark(wallClock: wallClock) }
         while true {
             guard let (source, split) = furthestBehind(now: wallClock) else {
                 for source in graph.sources { source.sendWatermark(wallClock: wallClock) }
@@ -201,6 +207,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         }
         let monotonic = MonotonicClock.micros()
         if monotonic >= nextCheckpointAt && !jobIsRunning { startCheckpoint(isLast: false) }
+        if let failure = graph.context.failure { return fail(failure) }
         publisher.publish(epoch: epoch, phase: .running)
         var wakesAt: Int64?
         func consider(_ time: Int64) { wakesAt = min(wakesAt ?? time, time) }
@@ -253,7 +260,9 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         graph.context.now = wallClock
         jobIsRunning = true
         jobIsLast = isLast
-        services.blocking.submit { [self] in
+        services.blocking.submit { [self, epoch] in
+            cp_crash_context(spec.name, epoch)
+            defer { cp_crash_context(nil, 0) }
             let begin = MonotonicClock.micros()
             var result = JobResult(error: nil, micros: 0)
             do throws(EngineError) {
@@ -310,6 +319,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     }
 
     private func fail(_ error: EngineError) -> SliceOutcome {
+        graph.context.fail(error)
         // A job may still use journal and sinks; it is waited for.
         if jobIsRunning { return .sleep(until: nil) }
         if !error.isTerminal { services.noteFailure(error) }
@@ -330,7 +340,10 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         }
         for node in graph.sinks { node.sink.close() }
         journal.close()
+        services.release(spec.name)
         publisher.publish(epoch: epoch, phase: phase)
+        // The pool's ticket and this hold each other.
+        ticket.withLock { $0 = nil }
         stopped.withLock { $0 = true }
         stoppedSignal.signal()
     }

@@ -7,7 +7,8 @@ final class SinkNode: BatchReceiver {
     let name: String
     let sink: any Sink
     let guarantee: String
-    private let context: LaneContext
+    /// Of the graph that has this node; it holds the dead letters' node in turn.
+    private unowned let context: LaneContext
     /// Whether something was written since the last checkpoint.
     var hasChanged = false
 

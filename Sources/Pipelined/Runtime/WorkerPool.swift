@@ -61,9 +61,12 @@ final class WorkerPool: Sendable {
         }
     }
 
+    /// A place for a runnable, which runs once it is woken.
+    func makeTicket(_ runnable: any Runnable) -> Ticket { Ticket(runnable) }
+
     /// Adds a runnable and wakes it.
     func add(_ runnable: any Runnable) -> Ticket {
-        let ticket = Ticket(runnable)
+        let ticket = makeTicket(runnable)
         wake(ticket)
         return ticket
     }
@@ -108,17 +111,17 @@ final class WorkerPool: Sendable {
     private func run(_ ticket: Ticket) {
         ticket.state.withLock { $0 = .running }
         let outcome = ticket.runnable.runSlice()
-        let next = ticket.state.withLock { state -> State in
+        let (next, number) = ticket.state.withLock { state -> (State, UInt64) in
             switch outcome {
             case .done: state = .done
             case .again: state = .queued
             case .sleep: state = state == .runningAndWoken ? .queued : .idle
             }
-            return state
+            // Counted before another thread can run the next slice, whose sleep is the newer one.
+            return (state, ticket.sleepNumber.wrappingAdd(1, ordering: .relaxed).newValue)
         }
         if next == .queued { return enqueue(ticket) }
         if next == .idle, case .sleep(let until) = outcome, let until {
-            let number = ticket.sleepNumber.wrappingAdd(1, ordering: .relaxed).newValue
             timers.schedule(at: until) { [weak self, weak ticket] in
                 guard let self, let ticket,
                     ticket.sleepNumber.load(ordering: .relaxed) == number

@@ -48,8 +48,9 @@ struct WorkerPoolTests {
         let counter = Counter { run in
             run < 4 ? .sleep(until: MonotonicClock.micros() + 1000) : .done
         }
-        _ = pool.add(counter)
-        counter.done.wait(atMostMicros: 20_000_000)
+        let ticket = pool.add(counter)
+        // A timer does not keep what it wakes.
+        withExtendedLifetime(ticket) { counter.done.wait(atMostMicros: 20_000_000) }
         #expect(counter.runs.load(ordering: .acquiring) == 4)
     }
 
