@@ -61,9 +61,25 @@ final class EngineServices: Sendable {
 
     func release(_ pipeline: String) { claimed.withLock { _ = $0.remove(pipeline) } }
 
+    private let isReserveReleased = Atomic(false)
+    /// Less room than this is a full disk, whichever call met it.
+    private static let roomBytesMin: Int64 = 1 << 20
+
     /// A disk that is full gets the room back that is kept for this, so that a restart can commit.
     func noteFailure(_ error: EngineError) {
-        if error.isDiskFull { _ = try? state.releaseReserve() }
+        let room = (try? state.fileSystem.availableBytes(state.path)) ?? .max
+        guard error.isDiskFull || room < EngineServices.roomBytesMin else { return }
+        if (try? state.releaseReserve()) == true {
+            isReserveReleased.store(true, ordering: .releasing)
+        }
+    }
+
+    /// Takes the room for the next full disk again, once there is plenty.
+    func noteStart() {
+        guard isReserveReleased.load(ordering: .acquiring) else { return }
+        if (try? state.restoreReserve()) == true {
+            isReserveReleased.store(false, ordering: .releasing)
+        }
     }
 }
 
@@ -97,6 +113,7 @@ final class EmbeddedEngine: Engine {
             let pipeline = try build(launch, journal)
             for tap in options.taps { try pipeline.tap(tap.node, receive: tap.receive) }
             pipeline.begin()
+            services.noteStart()
             return pipeline
         } catch {
             journal.close()

@@ -7,7 +7,18 @@ import Testing
 
 @Suite("Column pruning")
 struct ColumnPruningTests {
-    private static func prune(_ steps: String, sink: String) throws -> PipelineSpec {
+    private static let table = """
+        tables:
+          names:
+            file: {path: names.csv}
+            format: csv
+            schema: {c: string, name: string, unread: string}
+            key: [c]
+        """
+
+    private static func prune(
+        _ steps: String, sink: String, tables: String = table
+    ) throws -> PipelineSpec {
         let folder = try TemporaryFolder("pruning")
         return ColumnPruning.prune(
             try loadSpec(
@@ -24,12 +35,7 @@ struct ColumnPruningTests {
                       d: {type: string, required: true}
                       at: timestamp(ms)
                     event_time: {column: at}
-                tables:
-                  names:
-                    file: {path: names.csv}
-                    format: csv
-                    schema: {c: string, name: string, unread: string}
-                    key: [c]
+                \(tables)
                 steps:
                 \(steps)
                 sinks:
@@ -77,7 +83,7 @@ struct ColumnPruningTests {
                   y: b + 1
                   a: x * 2
                 select: [a]
-            """, sink: "more")
+            """, sink: "more", tables: "")
         #expect(spec.steps[0].additions.map(\.name) == ["x", "a"])
         #expect(spec.sources[0].fields.map(\.name) == ["a", "d", "at"])
     }
