@@ -18,5 +18,3 @@ int cp_semaphore_wait(sem_t *semaphore, int64_t micros) {
     }
     return 0;
 }
-
-void cp_thread_name(pthread_t thread, const char *name) { pthread_setname_np(thread, name); }

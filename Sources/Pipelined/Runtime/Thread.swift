@@ -2,36 +2,15 @@ import CPrimitives
 import Glibc
 import Synchronization
 
-/// Starts threads of our own, for what may block or computes for long: never the cooperative pool.
+/// Threads without which the engine cannot work.
 enum Thread {
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    /// Runs `body` on a new, detached thread with 2 MiB of stack.
+    /// Runs `body` on a new thread; traps when the system has none to give.
     ///
     /// - Parameter name: At most 15 bytes; what `top -H` shows.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setstacksize(&attributes, 2 << 20)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        defer { pthread_attr_destroy(&attributes) }
-        var thread = pthread_t()
-        // SAFETY: the retained box is taken over, once, by the thread.
-        let box = Unmanaged.passRetained(Body(body)).toOpaque()
-        let code = pthread_create(
-            &thread, &attributes,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, box)
-        guard code == 0 else {
-            fatalError("cannot start thread '\(name)': \(String(cString: strerror(code)))")
+        guard DaemonThread.start(name, body) != nil else {
+            fatalError("cannot start thread '\(name)'")
         }
-        cp_thread_name(thread, name)
     }
 }
 
