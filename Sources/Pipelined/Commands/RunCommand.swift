@@ -151,6 +151,7 @@ enum RunCommand {
         progress.clear()
         if let signal = signals.received {
             pipeline.stop(timeoutMicros: 30_000_000)
+            if let failure = pipeline.status.failure { throw failure }
             report(pipeline.status, spec, since: started, invocation, terminal)
             terminal.fail(
                 "stopped by \(signal == SIGINT ? "an interrupt" : "a signal") before the end of "

@@ -323,6 +323,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         // A job may still use journal and sinks; it is waited for.
         if jobIsRunning { return .sleep(until: nil) }
         if !error.isTerminal { services.noteFailure(error) }
+        publisher.noteFailure(error)
         close(phase: .failed)
         if !isStopRequested.load(ordering: .acquiring) { callExit(.failed(error)) }
         return .done

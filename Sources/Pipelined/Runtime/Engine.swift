@@ -79,6 +79,8 @@ struct PipelineStatus: Sendable {
         case starting, running, finished, failed, stopped
     }
     var phase: Phase = .starting
+    /// Why the pipeline failed, also when that was at the checkpoint of a stop.
+    var failure: EngineError?
     var startedAt: Int64 = 0
     /// Rows read per second, over the last seconds.
     var rowsPerSecond: Double = 0

@@ -13,6 +13,7 @@ final class StatusPublisher: @unchecked Sendable {
     private var checkpointEpoch: UInt64 = 0
     private var checkpointAt: Int64?
     private var checkpointMicros: Int64 = 0
+    private var failure: EngineError?
 
     /// At most this often: a status costs a few microseconds.
     private static let intervalMicros: Int64 = 100_000
@@ -32,6 +33,8 @@ final class StatusPublisher: @unchecked Sendable {
         publishedAt.store(0, ordering: .relaxed)
     }
 
+    func noteFailure(_ error: EngineError) { failure = error }
+
     func current() -> PipelineStatus {
         var status = published.withLock { $0 }
         let age = MonotonicClock.micros() - publishedAt.load(ordering: .relaxed)
@@ -50,6 +53,7 @@ final class StatusPublisher: @unchecked Sendable {
         publishedAt.store(now, ordering: .relaxed)
         var status = PipelineStatus()
         status.phase = phase
+        status.failure = failure
         status.sources = graph.sources.map { source in
             let progress = source.progress
             return SourceStatus(
