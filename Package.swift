@@ -36,7 +36,7 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: ["Operators", "Store", "Config", "Connectors", "CPrimitives"],
-            path: "Benchmarks", swiftSettings: swiftSettings),
+            path: "Benchmarks", exclude: ["baselines.tsv"], swiftSettings: swiftSettings),
         .target(
             name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         tests("OperatorsTests", ["Operators"]),
