@@ -98,6 +98,23 @@ struct FileSinkTests {
         #expect(try folder.read("out.ndjson") == lines([1, 3]))
     }
 
+    @Test("is settled by its token alone once no spec has it any more")
+    func settled() throws {
+        let first = try sink()
+        try first.recover(token: nil)
+        try first.write(rows([1]))
+        let token = try commit(first)
+        try first.write(rows([2]))
+        _ = try first.cut(epoch: 2)
+        first.close()
+        #expect(try folder.read("out.ndjson") == lines([1, 2]))
+        for _ in 0..<2 {
+            try FileSinkOutputs.settle(token: token, fileSystem: SystemFileSystem())
+            #expect(try folder.read("out.ndjson") == lines([1]))
+        }
+        try FileSinkOutputs.settle(token: [9, 9], fileSystem: SystemFileSystem())
+    }
+
     @Test("removes what was never committed")
     func orphan() throws {
         let first = try sink()

@@ -1,3 +1,5 @@
+import Config
+import Operators
 import Store
 
 /// The files that a file sink's token names, for who begins a pipeline's output anew.
@@ -32,5 +34,20 @@ package enum FileSinkOutputs {
                 throw ConnectorError(.transient, error.message)
             }
         }
+    }
+
+    /// Makes the files of a token equal to it, forward or back, for a sink that no spec has any more:
+    /// rows behind a commit must not stay visible because the sink was removed after a crash.
+    ///
+    /// Can be repeated. Tokens of other sinks are passed over.
+    package static func settle(
+        token bytes: [UInt8], fileSystem: any FileSystem
+    ) throws(ConnectorError) {
+        guard let token = FileSinkToken(bytes), let first = token.files.first else { return }
+        let sink = try FileSink(
+            FileSinkOptions(path: first.path), schema: Schema([]), format: .json(JSONOptions()),
+            existing: .append, fileSystem: fileSystem, clock: { 0 })
+        defer { sink.close() }
+        try sink.recover(token: bytes)
     }
 }

@@ -215,6 +215,15 @@ final class EmbeddedEngine: Engine {
     private func recoverSinks(
         of graph: Graph, _ meta: CheckpointMeta?
     ) throws(EngineError) {
+        for saved in meta?.sinks ?? []
+        where !graph.sinks.contains(where: { $0.name == saved.name }) {
+            do throws(ConnectorError) {
+                try FileSinkOutputs.settle(
+                    token: saved.value, fileSystem: services.state.fileSystem)
+            } catch {
+                throw EngineError(error, node: saved.name)
+            }
+        }
         for node in graph.sinks {
             let token = meta?.sinks.first { $0.name == node.name }?.value
             do throws(ConnectorError) {
