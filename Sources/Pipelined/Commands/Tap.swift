@@ -17,7 +17,8 @@ extension Command {
             """,
         examples: [
             Example("pipelined tap ad-campaigns/views --limit 10", "see ten rows of a step"),
-            Example("pipelined tap ad-campaigns/per_campaign.late | jq .", "see what comes too late"),
+            Example(
+                "pipelined tap ad-campaigns/per_campaign.late | jq .", "see what comes too late"),
         ]
     ) { invocation, terminal in
         let parts = (invocation.operands.first ?? "").split(
