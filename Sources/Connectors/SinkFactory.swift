@@ -36,9 +36,7 @@ package enum SinkFactory {
         clock: @escaping @Sendable () -> Int64 = systemClock
     ) throws(ConnectorError) -> any Sink {
         try FileSink(
-            FileSinkOptions(
-                path: path.split(separator: "%", omittingEmptySubsequences: false)
-                    .joined(separator: "%%")),
+            FileSinkOptions(path: OutputPath.literal(path)),
             schema: deadLetterSchema, format: .json(JSONOptions()), existing: .append,
             fileSystem: fileSystem, clock: clock)
     }

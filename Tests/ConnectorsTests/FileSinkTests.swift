@@ -100,17 +100,18 @@ struct FileSinkTests {
 
     @Test("is settled by its token alone once no spec has it any more")
     func settled() throws {
-        let first = try sink()
+        // A percent sign in the file's own name is no letter of a time.
+        let first = try sink("100%%.ndjson")
         try first.recover(token: nil)
         try first.write(rows([1]))
         let token = try commit(first)
         try first.write(rows([2]))
         _ = try first.cut(epoch: 2)
         first.close()
-        #expect(try folder.read("out.ndjson") == lines([1, 2]))
+        #expect(try folder.read("100%.ndjson") == lines([1, 2]))
         for _ in 0..<2 {
             try FileSinkOutputs.settle(token: token, fileSystem: SystemFileSystem())
-            #expect(try folder.read("out.ndjson") == lines([1]))
+            #expect(try folder.read("100%.ndjson") == lines([1]))
         }
         try FileSinkOutputs.settle(token: [9, 9], fileSystem: SystemFileSystem())
     }

@@ -45,7 +45,8 @@ package enum FileSinkOutputs {
     ) throws(ConnectorError) {
         guard let token = FileSinkToken(bytes), let first = token.files.first else { return }
         let sink = try FileSink(
-            FileSinkOptions(path: first.path), schema: Schema([]), format: .json(JSONOptions()),
+            FileSinkOptions(path: OutputPath.literal(first.path)), schema: Schema([]),
+            format: .json(JSONOptions()),
             existing: .append, fileSystem: fileSystem, clock: { 0 })
         defer { sink.close() }
         try sink.recover(token: bytes)

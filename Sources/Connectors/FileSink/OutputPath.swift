@@ -50,6 +50,11 @@ struct OutputPath {
         unitMicros = unit
     }
 
+    /// The option that stands for just this path, whatever letters it holds.
+    static func literal(_ path: String) -> String {
+        path.split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%%")
+    }
+
     var isDynamic: Bool { unitMicros != nil || !partitionColumns.isEmpty }
 
     /// The folder that is the same for all files.

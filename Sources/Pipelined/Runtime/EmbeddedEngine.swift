@@ -199,15 +199,8 @@ final class EmbeddedEngine: Engine {
                 } catch {
                     throw ConnectorError(error.isRetriable ? .transient : .terminal, error.message)
                 }
-                return try SinkFactory.open(
-                    SinkSpec(
-                        name: "dead-letters",
-                        input: NodeReference(node: spec.name, port: .invalid),
-                        inputSchema: InvalidPort.schema,
-                        connector: .file(
-                            FileSinkOptions(path: "\(folder)/\(spec.name).ndjson")),
-                        format: .json(JSONOptions()), mode: .append, deleteWhen: nil),
-                    existing: .append, fileSystem: fileSystem)
+                return try SinkFactory.deadLetters(
+                    path: "\(folder)/\(spec.name).ndjson", fileSystem: fileSystem)
             })
     }
 

@@ -6,10 +6,7 @@ import Operators
 /// the dead letters.
 final class InvalidPort {
     /// `raw, error, node, source, position`.
-    static let schema = Schema([
-        Field("raw", .string), Field("error", .string), Field("node", .string),
-        Field("source", .string), Field("position", .bigint),
-    ])
+    static let schema = SinkFactory.deadLetterSchema
 
     let port = OutputPort(schema: InvalidPort.schema)
     private let counters: NodeCounters
