@@ -24,6 +24,8 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case locked(processID: Int32?)
         /// More bytes than the format allows.
         case tooLarge
+        /// A partition has another writer.
+        case inUse
         /// A name that cannot stand for a file.
         case invalidName
     }
@@ -49,7 +51,7 @@ package struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// having changed a file or a spec.
     package var isRetriable: Bool {
         switch kind {
-        case .full, .fenced, .locked: true
+        case .full, .fenced, .locked, .inUse: true
         case .io(let code): !SystemErrorText.isPermanent(code)
         case .notFound, .wrongType, .damaged, .newerVersion, .foreign, .tooLarge, .invalidName:
             false

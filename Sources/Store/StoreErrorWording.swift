@@ -58,6 +58,43 @@ extension StoreError {
                 + "put the right file back, or reset what it belongs to")
     }
 
+    static func invalidTopicName(_ name: String, in path: String) -> StoreError {
+        StoreError(
+            kind: .invalidName, path: path,
+            message: "cannot create the topic '\(name)': a name has lower-case letters, digits, '.', "
+                + "'_' and '-', and begins with a letter or a digit; choose another name")
+    }
+
+    static func partitionInUse(_ path: String) -> StoreError {
+        StoreError(
+            kind: .inUse, path: path,
+            message: "cannot write '\(path)': it has a writer already; wait for that one to end")
+    }
+
+    static func topicDeleted(_ path: String) -> StoreError {
+        StoreError(
+            kind: .notFound, path: path,
+            message: "cannot use '\(path)': the topic has been deleted; create it again")
+    }
+
+    /// Rows that a checkpoint or a mark counts are not there.
+    static func rowsMissing(_ directory: String, segment: UInt64) -> StoreError {
+        StoreError(
+            kind: .damaged, path: directory, position: 0,
+            message: "cannot open '\(directory)': the segment that begins with row \(segment) is "
+                + "not there, and rows in it were committed; restore it from a backup, or delete "
+                + "the topic")
+    }
+
+    /// A partition knows of a commit that its writer's journal does not.
+    static func markAhead(_ path: String, mark: UInt64, record: UInt64) -> StoreError {
+        StoreError(
+            kind: .damaged, path: path, position: 0,
+            message: "cannot open '\(path)': it has rows of checkpoint \(mark) and its writer's "
+                + "journal ends with \(record), so that the journal has lost commits; restore the "
+                + "journal from a backup, or reset the pipeline")
+    }
+
     /// The writer was closed by an earlier error.
     static func fenced(_ path: String, by cause: String) -> StoreError {
         StoreError(

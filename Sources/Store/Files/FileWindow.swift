@@ -13,11 +13,14 @@ final class FileWindow {
 
     static let readAheadBytes = 256 << 10
 
-    init(_ file: OpenFile, length: Int64, fileSystem: any FileSystem) {
+    init(
+        _ file: OpenFile, length: Int64, fileSystem: any FileSystem,
+        windowBytes: Int = readAheadBytes
+    ) {
         self.file = file
         self.fileSystem = fileSystem
         fileLength = length
-        let wanted = Int(min(max(length, 64), Int64(Self.readAheadBytes)))
+        let wanted = Int(min(max(length, 64), Int64(windowBytes)))
         buffer = .allocate(byteCount: wanted, alignment: 16)
     }
 

@@ -58,7 +58,7 @@ struct JournalReplay {
                 if isBase { replay.baseLength = header.end }
                 replay.lastRecordEnd = header.end
             case .mark where !isOpen: break
-            case .mark, .footer, .rows, .segmentHeader:
+            case .mark, .footer, .rows, .index, .segmentHeader:
                 throw .damaged(reader.path, at: header.position, "a block is out of order")
             }
             replay.tip = reader.tip

@@ -9,8 +9,12 @@ package struct BlockBuffer: Sendable {
         var rowCount: UInt32 = 0
         var minTime: Int64 = 0
         var maxTime: Int64 = 0
+        /// Where a sparse block begins; `nil` for the row after the block before.
+        var firstOffset: UInt64?
     }
 
+    /// How many bytes headers and payloads take.
+    package var byteCount: Int { bytes.count }
     private(set) var bytes: [UInt8] = []
     private(set) var blocks: [Block] = []
 
@@ -44,6 +48,33 @@ package struct BlockBuffer: Sendable {
         blocks[last].rowCount &+= 1
     }
 
+    /// Says which rows the open block holds.
+    ///
+    /// - Parameters:
+    ///   - minTime: The lowest and `maxTime` the highest event time, microseconds.
+    ///   - firstOffset: Of a block that compaction left over, whose rows need not follow the block
+    ///     before.
+    package mutating func setRows(
+        count: Int, minTime: Int64, maxTime: Int64, firstOffset: UInt64? = nil
+    ) {
+        let last = blocks.count - 1
+        blocks[last].rowCount = UInt32(count)
+        blocks[last].minTime = minTime
+        blocks[last].maxTime = maxTime
+        blocks[last].firstOffset = firstOffset
+        if firstOffset != nil { blocks[last].flags.formUnion(.sparse) }
+    }
+
+    /// Begins a block of a topic's rows and lets `fill` append its payload.
+    package mutating func appendRows(
+        count: Int, minTime: Int64, maxTime: Int64, firstOffset: UInt64? = nil,
+        _ fill: (inout [UInt8]) -> Void
+    ) {
+        begin(.rows)
+        setRows(count: count, minTime: minTime, maxTime: maxTime, firstOffset: firstOffset)
+        fill(&bytes)
+    }
+
     /// Sets a flag of the last block.
     mutating func flagLast(_ flags: BlockFlags) {
         guard !blocks.isEmpty else { return }
@@ -62,7 +93,7 @@ package struct BlockBuffer: Sendable {
         bytes.append(contentsOf: payload)
     }
 
-    mutating func removeAll() {
+    package mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         blocks.removeAll(keepingCapacity: true)
     }
@@ -96,6 +127,25 @@ package struct BlockBuffer: Sendable {
         }
     }
 
+    /// Where the blocks of rows will stand in a file whose end is `tip`.
+    func places(from tip: SegmentTip) -> [BlockPlace] {
+        var result: [BlockPlace] = []
+        var nextOffset = tip.nextOffset
+        for (index, block) in blocks.enumerated() {
+            let end = index + 1 < blocks.count ? blocks[index + 1].start : bytes.count
+            let first = block.firstOffset ?? nextOffset
+            nextOffset = first &+ UInt64(block.rowCount)
+            guard block.type == .rows else { continue }
+            result.append(
+                BlockPlace(
+                    position: tip.length + Int64(block.start),
+                    payloadCount: UInt32(end - block.start - SegmentFormat.blockHeaderBytes),
+                    rowCount: block.rowCount, firstOffset: first, minTime: block.minTime,
+                    maxTime: block.maxTime))
+        }
+        return result
+    }
+
     /// Fills in the headers for blocks that will stand in a file from `tip` on.
     ///
     /// - Returns: Where the file will stand when they have been written.
@@ -108,7 +158,8 @@ package struct BlockBuffer: Sendable {
                 let payload = UnsafeRawBufferPointer(rebasing: all[payloadStart..<end])
                 let header = BlockHeader(
                     type: block.type, flags: block.flags, payloadCount: payload.count,
-                    rowCount: block.rowCount, firstOffset: next.nextOffset,
+                    rowCount: block.rowCount,
+                    firstOffset: block.firstOffset ?? next.nextOffset,
                     minTime: block.minTime, maxTime: block.maxTime, position: next.length,
                     syncedLength: tip.syncedLength,
                     payloadChecksum: SegmentFormat.checksum(payload, seed: seed))

@@ -34,8 +34,11 @@ package enum BlockType: UInt8, Sendable {
     case rows = 2
     /// The last block of a sealed segment: what is in it.
     case footer = 3
-    /// Nothing but the statement, in its header, of how far the file had been synced.
+    /// The statement, in its header, of how far the file had been synced. In a topic's partition also
+    /// how far its rows are committed (``CommitMark``).
     case mark = 4
+    /// Where the rows of a topic's segment stand (``SegmentIndex``): before the footer.
+    case index = 5
     /// A part of the complete state that a journal file begins with.
     case base = 16
     /// A part of a journal record: what changed.
@@ -51,4 +54,7 @@ package struct BlockFlags: OptionSet, Sendable {
     package static let begins = BlockFlags(rawValue: 1)
     /// The last block of a journal's base or record, which commits it.
     package static let commits = BlockFlags(rawValue: 2)
+    /// Rows that were left over by compaction: the payload says which offsets they have, and the next
+    /// block's first offset may be any higher one.
+    package static let sparse = BlockFlags(rawValue: 4)
 }

@@ -79,6 +79,18 @@ package struct SegmentFooter: Equatable, Sendable {
     package var maxTime: Int64
     /// The digest of the blocks before the footer.
     package var digest: UInt32
+    /// The digest that the successor's header names: ``digest``, unless the segment was rewritten
+    /// after its successor was begun.
+    package var linkDigest: UInt32
+    /// The offset at which the successor begins.
+    package var nextOffset: UInt64
+    /// The byte at which the index block begins; 0 where there is none.
+    package var indexPosition: Int64
+    /// When the first and the last of the rows were appended, by the clock; both 0 without rows.
+    package var firstAppendedAt: Int64
+    package var lastAppendedAt: Int64
+
+    static let payloadBytes = 72
 
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
@@ -87,6 +99,11 @@ package struct SegmentFooter: Equatable, Sendable {
         bytes.append(littleEndian: minTime)
         bytes.append(littleEndian: maxTime)
         bytes.append(littleEndian: digest)
+        bytes.append(littleEndian: linkDigest)
+        bytes.append(littleEndian: nextOffset)
+        bytes.append(littleEndian: indexPosition)
+        bytes.append(littleEndian: firstAppendedAt)
+        bytes.append(littleEndian: lastAppendedAt)
         return bytes
     }
 
@@ -95,20 +112,53 @@ package struct SegmentFooter: Equatable, Sendable {
         guard let blockCount = reader.number(UInt64.self),
             let rowCount = reader.number(UInt64.self), let minTime = reader.number(Int64.self),
             let maxTime = reader.number(Int64.self), let digest = reader.number(UInt32.self),
-            reader.remaining == 0
+            let linkDigest = reader.number(UInt32.self),
+            let nextOffset = reader.number(UInt64.self),
+            let indexPosition = reader.number(Int64.self),
+            let firstAppendedAt = reader.number(Int64.self),
+            let lastAppendedAt = reader.number(Int64.self), reader.remaining == 0
         else { return nil }
-        self.init(
-            blockCount: blockCount, rowCount: rowCount, minTime: minTime, maxTime: maxTime,
-            digest: digest)
-    }
-
-    init(blockCount: UInt64, rowCount: UInt64, minTime: Int64, maxTime: Int64, digest: UInt32) {
         self.blockCount = blockCount
         self.rowCount = rowCount
         self.minTime = minTime
         self.maxTime = maxTime
         self.digest = digest
+        self.linkDigest = linkDigest
+        self.nextOffset = nextOffset
+        self.indexPosition = indexPosition
+        self.firstAppendedAt = firstAppendedAt
+        self.lastAppendedAt = lastAppendedAt
     }
+
+    /// What a segment that stands at `tip` holds.
+    init(_ tip: SegmentTip, seal: SegmentSeal) {
+        blockCount = tip.blockCount
+        rowCount = tip.rowCount
+        minTime = tip.minTime
+        maxTime = tip.maxTime
+        digest = tip.digest
+        linkDigest = seal.linkDigest ?? tip.digest
+        nextOffset = seal.nextOffset ?? tip.nextOffset
+        indexPosition = 0
+        firstAppendedAt = seal.firstAppendedAt
+        lastAppendedAt = seal.lastAppendedAt
+    }
+
+    /// Whether it says of the blocks what reading them has shown.
+    func matches(_ tip: SegmentTip) -> Bool {
+        blockCount == tip.blockCount && rowCount == tip.rowCount && minTime == tip.minTime
+            && maxTime == tip.maxTime && digest == tip.digest && nextOffset >= tip.nextOffset
+            && (0..<max(tip.length, 1)).contains(indexPosition)
+    }
+}
+
+/// What a footer says beside what the blocks show.
+struct SegmentSeal {
+    /// Of a segment that replaces another: what its successor knows it by, and where that begins.
+    var linkDigest: UInt32?
+    var nextOffset: UInt64?
+    var firstAppendedAt: Int64 = 0
+    var lastAppendedAt: Int64 = 0
 }
 
 /// Bytes of a name for a message: as text where they are printable ASCII, otherwise in hexadecimal.

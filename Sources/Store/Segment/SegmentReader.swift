@@ -13,13 +13,15 @@ package final class SegmentReader {
 
     let path: String
     let header: SegmentHeader
-    private let seed: UInt32
+    let seed: UInt32
     private let window: FileWindow
     /// Where the last block that was returned ends.
     private(set) var tip: SegmentTip
     /// The highest synced length that a block has stated.
     private(set) var confirmedLength: Int64 = 0
     private(set) var isSealed = false
+    /// What a sealed segment says it holds; `nil` before the footer was read.
+    private(set) var footer: SegmentFooter?
     private(set) var torn: Torn?
 
     /// Reads the segment's header.
@@ -29,9 +31,14 @@ package final class SegmentReader {
     ///   - length: The file's length now.
     /// - Throws: `.damaged` where there is no whole header: a segment gets its name only after its
     ///   header was synced. `.newerVersion`, `.io`.
-    init(_ file: OpenFile, length: Int64, fileSystem: any FileSystem) throws(StoreError) {
+    ///   - windowBytes: How much is read at once; little where only the header is wanted.
+    init(
+        _ file: OpenFile, length: Int64, fileSystem: any FileSystem,
+        windowBytes: Int = FileWindow.readAheadBytes
+    ) throws(StoreError) {
         path = file.path
-        window = FileWindow(file, length: length, fileSystem: fileSystem)
+        window = FileWindow(
+            file, length: length, fileSystem: fileSystem, windowBytes: windowBytes)
         guard length >= Int64(SegmentFormat.blockHeaderBytes) else {
             throw .damaged(path, at: 0, "the file ends inside its header")
         }
@@ -127,7 +134,10 @@ package final class SegmentReader {
     private func check(_ block: BlockHeader) -> String {
         if block.type == .segmentHeader { return "a second header stands in the file" }
         if block.end > window.fileLength { return "the file ends inside a block" }
-        if block.firstOffset != tip.nextOffset {
+        let isInPlace =
+            block.flags.contains(.sparse)
+            ? block.firstOffset >= tip.nextOffset : block.firstOffset == tip.nextOffset
+        if !isInPlace {
             return "the block begins with row \(block.firstOffset) and not \(tip.nextOffset)"
         }
         if !(0...block.position).contains(block.syncedLength) {
@@ -137,10 +147,11 @@ package final class SegmentReader {
     }
 
     private func checkFooter(_ payload: UnsafeRawBufferPointer) -> String {
-        let expected = SegmentFooter(
-            blockCount: tip.blockCount, rowCount: tip.rowCount, minTime: tip.minTime,
-            maxTime: tip.maxTime, digest: tip.digest)
-        return SegmentFooter(payload) == expected ? "" : "the footer does not match the blocks"
+        guard let footer = SegmentFooter(payload), footer.matches(tip) else {
+            return "the footer does not match the blocks"
+        }
+        self.footer = footer
+        return ""
     }
 
     /// The first later block which states that the byte at `position` had been synced.

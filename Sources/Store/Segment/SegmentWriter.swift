@@ -25,10 +25,13 @@ package final class SegmentWriter {
     }
 
     /// Begins a segment in a new file, replacing what has the path. Nothing is synced.
-    static func create(_ path: String, _ header: SegmentHeader, fileSystem: any FileSystem)
-        throws(StoreError) -> SegmentWriter
-    {
-        let file = try fileSystem.open(path, .replace, permissions: 0o600)
+    ///
+    /// - Parameter name: The path that the file will get, for messages.
+    static func create(
+        _ path: String, _ header: SegmentHeader, fileSystem: any FileSystem, name: String? = nil
+    ) throws(StoreError) -> SegmentWriter {
+        var file = try fileSystem.open(path, .replace, permissions: 0o600)
+        if let name { file = OpenFile(descriptor: file.descriptor, path: name) }
         var tip = SegmentTip()
         if let predecessor = header.predecessor {
             tip.nextOffset = UInt64(bitPattern: predecessor.lastOffset &+ 1)
@@ -77,18 +80,38 @@ package final class SegmentWriter {
         tip.syncedLength = tip.length
     }
 
-    /// Ends the segment with a footer. Everything before is synced first, so that the footer's
-    /// synced length covers it. Nothing may be appended afterwards.
-    func seal() throws(StoreError) {
-        if tip.syncedLength < tip.length { try sync() }
-        let footer = SegmentFooter(
-            blockCount: tip.blockCount, rowCount: tip.rowCount, minTime: tip.minTime,
-            maxTime: tip.maxTime, digest: tip.digest)
+    /// Ends the segment with an index of its rows, where there are any, and a footer. Nothing may be
+    /// appended afterwards. Nothing is synced.
+    @discardableResult
+    func seal(_ seal: SegmentSeal, index: [BlockPlace] = []) throws(StoreError) -> SegmentFooter {
+        var position: Int64 = 0
+        if !index.isEmpty {
+            position = tip.length
+            var blocks = BlockBuffer()
+            blocks.begin(.index)
+            SegmentIndex.encode(index).withUnsafeBytes { blocks.appendPayload($0) }
+            try append(&blocks)
+        }
+        var footer = SegmentFooter(tip, seal: seal)
+        footer.indexPosition = position
         var blocks = BlockBuffer()
         blocks.begin(.footer)
         footer.encoded().withUnsafeBytes { blocks.appendPayload($0) }
         try append(&blocks)
-        try sync()
+        return footer
+    }
+
+    /// Takes part in a sync that another thread makes: what is to be synced, and how far it reaches.
+    func beginSync() throws(StoreError) -> (file: OpenFile, length: Int64) {
+        try checkFence()
+        return (file, tip.length)
+    }
+
+    /// Takes in how such a sync ended.
+    func endSync(length: Int64, error: StoreError?) {
+        if let error { fencedBy = fencedBy ?? error } else {
+            tip.syncedLength = max(tip.syncedLength, length)
+        }
     }
 
     func close() { fileSystem.close(file) }

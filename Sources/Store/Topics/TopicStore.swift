@@ -1,0 +1,189 @@
+import Synchronization
+
+/// All topics of a state directory.
+///
+/// A topic is opened, and recovered, when somebody first asks for it, so that start-up does not depend
+/// on how many there are or how much they hold. It then stays open.
+package final class TopicStore: Sendable {
+    /// `STATE/topics`.
+    package let directory: String
+    package let options: TopicOptions
+    private let fileSystem: any FileSystem
+    /// What a writer's last checkpoint says of a partition: `nil` where the writer has none.
+    private let token: @Sendable (_ writer: String, _ topic: String) throws(StoreError) -> [UInt8]?
+
+    private struct State {
+        var topics: [String: Topic] = [:]
+        var isClosed = false
+    }
+    private let state = Mutex(State())
+
+    private static let deletedPrefix = ".deleted-"
+    package static let nameBytesMax = 127
+
+    /// Opens the folder, creating it where it is not there, and finishes deletions.
+    ///
+    /// - Parameter token: Called with the topic's lock held, once a partition that has a writer, when
+    ///   its topic is opened.
+    package static func open(
+        state directory: StateDirectory, options: TopicOptions,
+        token: @escaping @Sendable (_ writer: String, _ topic: String) throws(StoreError) -> [UInt8]?
+    ) throws(StoreError) -> TopicStore {
+        let store = TopicStore(
+            "\(directory.path)/topics", directory.fileSystem, options, token)
+        try store.prepare(directory.path)
+        return store
+    }
+
+    private init(
+        _ directory: String, _ fileSystem: any FileSystem, _ options: TopicOptions,
+        _ token: @escaping @Sendable (String, String) throws(StoreError) -> [UInt8]?
+    ) {
+        self.directory = directory
+        self.fileSystem = fileSystem
+        self.options = options
+        self.token = token
+    }
+
+    private func prepare(_ parent: String) throws(StoreError) {
+        if try fileSystem.createDirectory(directory, permissions: 0o700) {
+            try fileSystem.syncDirectory(parent)
+        }
+        for name in try fileSystem.list(directory) where name.hasPrefix(Self.deletedPrefix) {
+            try FolderRemoval.remove("\(directory)/\(name)", fileSystem)
+        }
+    }
+
+    /// Lower-case letters, digits, `.`, `_` and `-`; the first a letter or a digit.
+    package static func isName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, name.utf8.count <= nameBytesMax else { return false }
+        func isPlain(_ byte: UInt8) -> Bool { (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) }
+        return isPlain(first) && name.utf8.allSatisfy { isPlain($0) || "._-".utf8.contains($0) }
+    }
+
+    // MARK: Looking
+
+    /// The names of all topics, in the order of their bytes.
+    package func names() throws(StoreError) -> [String] {
+        var names: [String] = []
+        for name in try fileSystem.list(directory) where Self.isName(name) {
+            let record = TopicRecord.directory(of: "\(directory)/\(name)")
+            if try fileSystem.status(path: record) != nil { names.append(name) }
+        }
+        return names
+    }
+
+    /// A topic, opened if it was not; `nil` where there is none.
+    ///
+    /// - Throws: What its recovery threw; a later call tries again.
+    /// - Complexity: When it is opened, one pass over the last segment of each partition.
+    package func topic(_ name: String) throws(StoreError) -> Topic? {
+        try locked { (state) throws(StoreError) in
+            if let known = state.topics[name] { return known }
+            guard Self.isName(name) else { return nil }
+            let path = "\(directory)/\(name)"
+            guard try fileSystem.status(path: TopicRecord.directory(of: path)) != nil,
+                let record = try TopicRecord.open(path, name: name, fileSystem: fileSystem)
+            else { return nil }
+            let topic = try open(name, path, record)
+            state.topics[name] = topic
+            return topic
+        }
+    }
+
+    private func open(_ name: String, _ path: String, _ record: TopicRecord) throws(StoreError)
+        -> Topic
+    {
+        var partitions: [Partition] = []
+        for (key, entry) in record.partitions {
+            let partition = String(decoding: key, as: UTF8.self)
+            var token: PartitionToken?
+            if !entry.writer.isEmpty, !entry.isSealed,
+                let bytes = try self.token(entry.writer, name)
+            {
+                token = PartitionToken(bytes)
+            }
+            partitions.append(
+                try Partition.open(
+                    topic: name, name: partition, entry: entry, directory: "\(path)/\(partition)",
+                    token: token, fileSystem: fileSystem, options: options))
+        }
+        return Topic(
+            name: name, directory: path, record: record, partitions: partitions,
+            fileSystem: fileSystem, options: options)
+    }
+
+    // MARK: Changing
+
+    /// Makes a topic, durably; the known one where there is one.
+    package func create(_ name: String, definition: [UInt8], schema: [UInt8]) throws(StoreError)
+        -> Topic
+    {
+        if let known = try topic(name) { return known }
+        return try locked { (state) throws(StoreError) in
+            if let known = state.topics[name] { return known }
+            guard Self.isName(name) else { throw .invalidTopicName(name, in: directory) }
+            let path = "\(directory)/\(name)"
+            try fileSystem.createDirectory(path, permissions: 0o700)
+            try fileSystem.syncDirectory(directory)
+            let record = try TopicRecord.create(
+                path, name: name, definition: definition, schema: schema, fileSystem: fileSystem)
+            let topic = Topic(
+                name: name, directory: path, record: record, partitions: [],
+                fileSystem: fileSystem, options: options)
+            state.topics[name] = topic
+            return topic
+        }
+    }
+
+    /// Deletes a topic and all its rows. Writers and readers that it still has fail with their next
+    /// call. Returns false where there is none.
+    ///
+    /// A crash leaves it whole or gone.
+    package func delete(_ name: String) throws(StoreError) -> Bool {
+        let doomed = try locked { (state) throws(StoreError) -> String? in
+            guard Self.isName(name) else { return nil }
+            let path = "\(directory)/\(name)"
+            guard try fileSystem.status(path: path) != nil else { return nil }
+            var number = 1
+            var target = "\(directory)/\(Self.deletedPrefix)\(name)"
+            while try fileSystem.status(path: target) != nil {
+                number += 1
+                target = "\(directory)/\(Self.deletedPrefix)\(name)-\(number)"
+            }
+            state.topics[name]?.markDeleted()
+            state.topics[name] = nil
+            try fileSystem.rename(path, to: target)
+            try fileSystem.syncDirectory(directory)
+            return target
+        }
+        guard let doomed else { return false }
+        try FolderRemoval.remove(doomed, fileSystem)
+        return true
+    }
+
+    /// The topics that are open now.
+    package var opened: [Topic] {
+        state.withLock { state in
+            state.topics.values.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        }
+    }
+
+    package func close() {
+        state.withLock { state in
+            for topic in state.topics.values { topic.close() }
+            state.topics = [:]
+        }
+    }
+
+    private func locked<R: Sendable>(_ body: (inout State) throws(StoreError) -> R)
+        throws(StoreError) -> R
+    {
+        let result: Result<R, StoreError> = state.withLock { state in
+            do throws(StoreError) { return .success(try body(&state)) } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}
