@@ -105,6 +105,8 @@ package final class Partition: Sendable {
     /// Whether its writer has been removed for good: its end is the end.
     package var isSealed: Bool { state.withLock { $0.isSealed } }
     package var segmentCount: Int { state.withLock { $0.segments.count } }
+    /// The highest epoch of its writer that is committed.
+    package var epoch: UInt64 { state.withLock { $0.mark.epoch } }
     package var producers: [[UInt8]: ProducerState] { state.withLock { $0.producers } }
 
     /// The bytes of its files.
