@@ -3,4 +3,5 @@
 #include "scan.h"
 #include "hash.h"
 #include "crc32c.h"
+#include "columns.h"
 #include "system.h"

@@ -128,27 +128,4 @@ extension Column {
         values.pointer(to: Int64.self).initialize(repeating: micros, count: count)
         return Column(type: .timestamp, count: count, values: values)
     }
-
-    /// The rows of `first`, then those of `second`, which has the same type.
-    package static func concatenating(_ first: Column, _ second: Column) -> Column {
-        precondition(first.type == second.type, "\(first.type) and \(second.type)")
-        let stride = first.type.stride
-        let count = first.count + second.count
-        let values = Buffer(capacity: count * stride)
-        memcpy(values.base, first.values.base, first.count * stride)
-        memcpy(values.base + first.count * stride, second.values.base, second.count * stride)
-        var validity: Buffer?
-        if first.validity != nil || second.validity != nil {
-            let buffer = Buffer(capacity: count)
-            memset(buffer.base, 1, count)
-            if let source = first.validity { memcpy(buffer.base, source.base, first.count) }
-            if let source = second.validity {
-                memcpy(buffer.base + first.count, source.base, second.count)
-            }
-            validity = buffer
-        }
-        return Column(
-            type: first.type, count: count, values: values, validity: validity,
-            retained: first.retained + second.retained)
-    }
 }
