@@ -11,6 +11,11 @@ extension ConnectorError {
         ConnectorError(.terminal, "cannot write rows: the sink has no format; add `format:`")
     }
 
+    static func topicsAreNotRead(_ name: String) -> ConnectorError {
+        ConnectorError(
+            .terminal, "cannot open topic '\(name)': this version has no store for events")
+    }
+
     static func linesNeedOneColumn(columnCount: Int) -> ConnectorError {
         ConnectorError(
             .terminal,

@@ -32,6 +32,9 @@ struct RowMetadata {
         for column in columns {
             switch column.origin {
             case .filePath: result.columns.append(Self.text(path, count: count))
+            case .topicPartition, .topicOffset, .topicAppendedAt:
+                // A topic's rows bring these themselves.
+                result.columns.append(.nulls(type: column.origin.type, count: count))
             case .fileLine:
                 result.columns.append(
                     lines.map { Column(type: .bigint, count: count, values: $0) }

@@ -26,6 +26,8 @@ package enum SinkFactory {
                 encoder: try RowEncoderFactory.make(
                     spec.format, schema: spec.inputSchema, mode: spec.mode),
                 mode: spec.mode, inputKey: spec.inputKey)
+        case .topic(let options):
+            throw .topicsAreNotRead(options.name)
         }
     }
 

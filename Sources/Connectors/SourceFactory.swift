@@ -45,6 +45,8 @@ package enum SourceFactory {
                 parser: try RowParserFactory.make(format, fields: fields), metadata: rowMetadata)
         case .generate(let options):
             return try GenerateSource(options, fields: fields, metadata: rowMetadata)
+        case .topic(let options):
+            throw .topicsAreNotRead(options.name)
         }
     }
 }

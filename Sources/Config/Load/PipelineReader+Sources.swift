@@ -76,7 +76,7 @@ extension PipelineReader {
                         at: context.location(reader.keyRange("stdin"))))
             }
             stdinReader = name
-        case .generate, nil: break
+        case .generate, .topic, nil: break
         }
     }
 
@@ -230,9 +230,9 @@ extension MetadataColumn.Origin {
     /// The type of the column that it fills.
     package var type: ColumnType {
         switch self {
-        case .filePath: return .string
-        case .fileLine: return .bigint
-        case .arrival: return .timestamp
+        case .filePath, .topicPartition: return .string
+        case .fileLine, .topicOffset: return .bigint
+        case .arrival, .topicAppendedAt: return .timestamp
         }
     }
 }

@@ -52,9 +52,16 @@ package struct SpecLoadOptions: Sendable {
     /// Whether an unset `${NAME}` fails its pipeline (`serve`, `run`), or is a note (`validate`
     /// without `--strict-env`).
     package var isEnvironmentStrict: Bool
+    /// Topics that are known from elsewhere, by name: from the store, or from other files. What the
+    /// files of the load themselves say of a topic goes before it.
+    package var topics: [String: KnownTopic]
 
-    package init(parameterOverrides: [String: String] = [:], isEnvironmentStrict: Bool = true) {
+    package init(
+        parameterOverrides: [String: String] = [:], isEnvironmentStrict: Bool = true,
+        topics: [String: KnownTopic] = [:]
+    ) {
         self.parameterOverrides = parameterOverrides
         self.isEnvironmentStrict = isEnvironmentStrict
+        self.topics = topics
     }
 }

@@ -2,20 +2,27 @@ import Operators
 
 /// What one file gave.
 package struct LoadResult: Sendable {
-    /// A document that is no usable pipeline.
+    /// A document that is no usable pipeline, or no usable topic.
     package struct Failed: Hashable, Sendable {
+        package enum Kind: Hashable, Sendable { case pipeline, topic }
+        package var kind = Kind.pipeline
         /// nil when not even its name could be read.
         package let name: String?
         package let path: String
-        /// The line of `pipeline:`, or where the document begins (1-based).
+        /// The line of `pipeline:` or `topic:`, or where the document begins (1-based).
         package let line: Int
     }
 
     /// The sound ones, in the order of the file.
-    package var pipelines: [PipelineSpec]
-    package var failed: [Failed]
+    package var pipelines: [PipelineSpec] = []
+    /// The sound `topic:` documents, in the order of the file.
+    package var topics: [TopicSpec] = []
+    /// Names of the topics that sources and tables name, also those of pipelines that failed: what
+    /// the result depends on besides the file.
+    package var topicsRead: Set<String> = []
+    package var failed: [Failed] = []
     /// In the order of the file. Notes and warnings may stand beside sound pipelines.
-    package var diagnostics: [Diagnostic]
+    package var diagnostics: [Diagnostic] = []
 }
 
 /// Reads spec files: bytes in, pipelines or diagnostics out.
@@ -42,10 +49,9 @@ package struct SpecLoader: Sendable {
         let source = SourceText(path: path, bytes: bytes)
         let yaml = parseYaml(source)
         if let problem = yaml.problem {
-            return LoadResult(
-                pipelines: [], failed: namesOfBrokenFile(source), diagnostics: [problem])
+            return LoadResult(failed: namesOfBrokenFile(source), diagnostics: [problem])
         }
-        var result = LoadResult(pipelines: [], failed: [], diagnostics: [])
+        var result = LoadResult()
         let allowedPaths = AllowedPaths(environment)
         var names: [String: FileLocation] = [:]
         var usedOverrides: Set<String> = []

@@ -22,6 +22,31 @@ extension CanonicalEncoder {
             guard depth == .meaning else { return }
             write(options.count) { $0.write($1) }
             write(options.rate) { $0.write(Literal.double($1)) }
+        case .topic(let options):
+            write("topic")
+            write(options.name)
+            write(options.mode.rawValue)
+            write(options.start)
+            guard depth == .meaning else { return }
+            write(options.stop) { $0.write($1) }
+            write(options.onGap.rawValue)
+        }
+    }
+
+    private mutating func write(_ position: TopicPosition) {
+        switch position {
+        case .earliest: write("earliest")
+        case .latest: write("latest")
+        case .offset(let partition, let offset):
+            write("offset")
+            write(partition) { $0.write($1) }
+            write(Int64(bitPattern: offset))
+        case .timestamp(let micros):
+            write("timestamp")
+            write(micros)
+        case .since(let micros):
+            write("since")
+            write(micros)
         }
     }
 
@@ -67,6 +92,9 @@ extension CanonicalEncoder {
             write(options.rollBytes) { $0.write(Int64($1)) }
             write(options.rollMicros) { $0.write($1) }
         case .stdout: write("stdout")
+        case .topic(let options):
+            write("topic")
+            write(options.name)
         }
     }
 

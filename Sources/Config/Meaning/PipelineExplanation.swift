@@ -111,8 +111,8 @@ package struct PipelineExplanation: Hashable, Sendable {
         let readsStdin = spec.sources.contains { $0.connector == .stdin }
         let guarantee: String
         switch sink.connector {
-        case .file where !readsStdin: guarantee = "exactly once"
-        case .file: guarantee = "at most once after a crash: standard input cannot be read again"
+        case .file where !readsStdin, .topic where !readsStdin: guarantee = "exactly once"
+        case .file, .topic: guarantee = "at most once after a crash: standard input cannot be read again"
         case .stdout: guarantee = "at least once: what was written cannot be taken back"
         }
         var state = State.none

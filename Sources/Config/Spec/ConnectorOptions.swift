@@ -5,12 +5,14 @@ package enum SourceConnector: Hashable, Sendable {
     case file(FileSourceOptions)
     case stdin
     case generate(GenerateOptions)
+    case topic(TopicSourceOptions)
 }
 
 /// The one connector of a sink, with its options.
 package enum SinkConnector: Hashable, Sendable {
     case file(FileSinkOptions)
     case stdout
+    case topic(TopicSinkOptions)
 }
 
 /// `file:` of a source or table. Durations in microseconds.
@@ -60,6 +62,64 @@ package struct FileSinkOptions: Hashable, Sendable {
         self.rollMicros = rollMicros
         self.partitionColumns = partitionColumns
     }
+}
+
+/// `topic:` of a source or table, with what stands beside it.
+///
+/// The fields of its node have the topic's names and types, or types widened from them; an ordinal
+/// is the position in the schema by which the topic was known when the spec was read.
+package struct TopicSourceOptions: Hashable, Sendable {
+    /// What happens when the position to go on from is no longer kept.
+    package enum OnGap: String, Sendable, CaseIterable {
+        /// The pipeline stands still, with the number of rows missed.
+        case stall
+        /// It goes on from the first row that is kept.
+        case skip
+    }
+    package var name: String
+    /// Where the first run begins.
+    package var start: TopicPosition
+    /// Where the source ends; nil for never.
+    package var stop: TopicPosition?
+    package var onGap: OnGap
+    /// The topic's.
+    package var mode: TopicSpec.Mode
+    /// Whether rows have the event time that they are stored with and the watermark is the writer's:
+    /// no `event_time` was given.
+    package var usesStoredTime: Bool
+
+    package init(
+        name: String, start: TopicPosition = .earliest, stop: TopicPosition? = nil,
+        onGap: OnGap = .stall, mode: TopicSpec.Mode = .append, usesStoredTime: Bool = true
+    ) {
+        self.name = name
+        self.start = start
+        self.stop = stop
+        self.onGap = onGap
+        self.mode = mode
+        self.usesStoredTime = usesStoredTime
+    }
+}
+
+/// `start:` and `stop:`. Times in microseconds.
+package enum TopicPosition: Hashable, Sendable {
+    /// The first row that is kept.
+    case earliest
+    /// The end as it is when the pipeline first starts.
+    case latest
+    /// A row's number in a partition; without one, in the only partition there is.
+    case offset(partition: String?, UInt64)
+    /// The first row at this event time or after it, since the epoch.
+    case timestamp(Int64)
+    /// So long before the pipeline first starts.
+    case since(Int64)
+}
+
+/// `topic:` of a sink. Mode and key are the sink's.
+package struct TopicSinkOptions: Hashable, Sendable {
+    package var name: String
+
+    package init(name: String) { self.name = name }
 }
 
 /// `generate:`: seeded rows at a rate. Row n is a function of seed and n alone.

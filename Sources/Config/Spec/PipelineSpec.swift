@@ -186,6 +186,20 @@ package struct MetadataColumn: Hashable, Sendable {
         case fileLine = "file.line"
         /// The clock when the row was read; timestamp.
         case arrival
+        /// Topics: the partition that holds the row; string.
+        case topicPartition = "topic.partition"
+        /// Topics: the row's number in its partition; bigint.
+        case topicOffset = "topic.offset"
+        /// Topics: the clock when the row was appended; timestamp.
+        case topicAppendedAt = "topic.appended_at"
+
+        /// Whether only a topic has it.
+        package var isOfTopic: Bool {
+            switch self {
+            case .filePath, .fileLine, .arrival: return false
+            case .topicPartition, .topicOffset, .topicAppendedAt: return true
+            }
+        }
     }
     package var name: String
     package var origin: Origin

@@ -6,7 +6,9 @@ package struct SpecLocations: Hashable, Sendable {
     package var nodes: [String: FileLocation] = [:]
     /// The `path` of each node with a file.
     package var paths: [String: FileLocation] = [:]
-    /// The name after `pipeline:`.
+    /// The topic's name at each node that reads or writes one.
+    package var topics: [String: FileLocation] = [:]
+    /// The name after `pipeline:` or `topic:`.
     package var name: FileLocation?
 
     package init() {}

@@ -86,6 +86,7 @@ enum GraphText {
         case .file(let options): return "file \(options.path)"
         case .stdin: return "stdin"
         case .generate: return "generate"
+        case .topic(let options): return "topic \(options.name)"
         }
     }
 
@@ -93,6 +94,7 @@ enum GraphText {
         switch connector {
         case .file(let options): return "file \(options.path)"
         case .stdout: return "stdout"
+        case .topic(let options): return "topic \(options.name)"
         }
     }
 

@@ -234,7 +234,7 @@ enum Guarantee {
     static func of(_ sink: SinkSpec, in spec: PipelineSpec) -> String {
         switch sink.connector {
         case .stdout: return "at-least-once"
-        case .file: break
+        case .file, .topic: break
         }
         let isRepeatable = spec.sources.allSatisfy { source in
             if case .stdin = source.connector { return false }
