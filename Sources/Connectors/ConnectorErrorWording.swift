@@ -81,6 +81,106 @@ extension ConnectorError {
     }
 }
 
+// What topics say.
+extension ConnectorError {
+    static func noSuchTopic(_ name: String) -> ConnectorError {
+        ConnectorError(
+            .transient,
+            "cannot read the topic '\(name)': it is not there; start what writes it, declare it in a "
+                + "`topic:` document, or name the state directory that has it")
+    }
+
+    static func noTopicStore(_ name: String) -> ConnectorError {
+        ConnectorError(
+            .terminal, "cannot open the topic '\(name)': there is no state directory to hold topics")
+    }
+
+    static func unreadableTopic(_ name: String, _ part: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot open the topic '\(name)': its \(part) is of a version that is not known; "
+                + "use the version that wrote it or a newer one")
+    }
+
+    static func topicHasMode(_ name: String, _ present: String, _ wanted: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot write the topic '\(name)' in mode \(wanted): its rows are in mode \(present); "
+                + "write another topic, or delete this one")
+    }
+
+    static func topicHasKey(_ name: String, _ present: [String]?, _ wanted: [String]?)
+        -> ConnectorError
+    {
+        func text(_ key: [String]?) -> String { key.map { "[\($0.joined(separator: ", "))]" } ?? "none" }
+        return ConnectorError(
+            .terminal,
+            "cannot write the topic '\(name)' with the key \(text(wanted)): its key is "
+                + "\(text(present)); write another topic, or delete this one")
+    }
+
+    static func breaksReaders(_ name: String, _ reason: String, _ readers: [String])
+        -> ConnectorError
+    {
+        let who = readers.isEmpty ? "who reads its history" : readers.joined(separator: ", ")
+        return ConnectorError(
+            .terminal,
+            "cannot change the schema of topic '\(name)': \(reason), which would break \(who); "
+                + "add columns or widen them, or write another topic")
+    }
+
+    static func doesNotEvolve(_ name: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot change the schema of topic '\(name)': its document says evolution: none; "
+                + "change that, or write another topic")
+    }
+
+    static func rowsAreGone(_ partition: String, missed: UInt64) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot go on reading partition '\(partition)': \(missed) rows from its position on are "
+                + "no longer kept; set on_gap: skip to go on without them, or reset the pipeline")
+    }
+
+    static func partitionReplaced(_ partition: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot go on reading partition '\(partition)': it was deleted, and is not the one that "
+                + "was read; reset the pipeline to read the topic from its start")
+    }
+
+    static func unreadableBlock(_ partition: String, _ offset: UInt64, _ cause: String)
+        -> ConnectorError
+    {
+        ConnectorError(
+            .terminal,
+            "cannot read partition '\(partition)' at row \(offset): \(cause); "
+                + "check it with `pipelined topics verify`")
+    }
+
+    static func notWidened(_ column: String, _ type: String, _ offset: UInt64) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot read column '\(column)' as \(type) from row \(offset) on: a value there has no "
+                + "exact place in it; read the topic with its older type")
+    }
+
+    static func ambiguousOffset(_ topic: String, _ partitions: [String]) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot start topic '\(topic)' at an offset: it has the partitions "
+                + "\(partitions.joined(separator: ", ")); write {offset: {partition: NAME, at: N}}")
+    }
+
+    static func rowTooLarge(_ topic: String, bytes: Int, limit: Int) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot write to topic '\(topic)': one row has \(bytes) bytes and a block holds \(limit); "
+                + "make the row smaller")
+    }
+}
+
 // What sinks say.
 extension ConnectorError {
     static func unknownPathLetter(_ path: String, _ letter: String) -> ConnectorError {

@@ -12,6 +12,9 @@ package protocol Sink: AnyObject {
     /// Encodes and writes the rows; nothing is visible or durable yet.
     func write(_ batch: Batch) throws(ConnectorError)
 
+    /// The watermark of the rows to come: none of them is older.
+    func advance(watermark: Int64)
+
     /// Ends an epoch: everything written so far belongs to it. Quick; no sync.
     func cut(epoch: UInt64) throws(ConnectorError) -> any SinkCut
 
@@ -19,6 +22,10 @@ package protocol Sink: AnyObject {
     var written: SinkProgress { get }
 
     func close()
+}
+
+extension Sink {
+    package func advance(watermark: Int64) {}
 }
 
 /// The share of one epoch in a sink, on its way to being committed. Called off the lane, once each.

@@ -14,7 +14,8 @@ package enum SinkFactory {
     package static func open(
         _ spec: SinkSpec, existing: ExistingOutput,
         fileSystem: any FileSystem = SystemFileSystem(),
-        clock: @escaping @Sendable () -> Int64 = systemClock
+        clock: @escaping @Sendable () -> Int64 = systemClock,
+        topics: TopicConnection? = nil
     ) throws(ConnectorError) -> any Sink {
         switch spec.connector {
         case .file(let options):
@@ -27,20 +28,34 @@ package enum SinkFactory {
                     spec.format, schema: spec.inputSchema, mode: spec.mode),
                 mode: spec.mode, inputKey: spec.inputKey)
         case .topic(let options):
-            throw .topicsAreNotRead(options.name)
+            guard let topics else { throw .noTopicStore(options.name) }
+            return TopicSink(
+                spec, topic: TopicSpec(of: spec, topic: options.name),
+                pipeline: topics.pipeline, catalog: topics.catalog, clock: topics.clock)
         }
     }
 
-    /// A pipeline's dead letters as newline-delimited JSON in one file. Found again by its token, or
-    /// appended to.
+    /// A pipeline's dead letters: the topic `PIPELINE.dead-letters`.
+    ///
+    /// - Parameter retention: How long they are kept.
     package static func deadLetters(
-        path: String, fileSystem: any FileSystem = SystemFileSystem(),
-        clock: @escaping @Sendable () -> Int64 = systemClock
-    ) throws(ConnectorError) -> any Sink {
-        try FileSink(
-            FileSinkOptions(path: OutputPath.literal(path)),
-            schema: deadLetterSchema, format: .json(JSONOptions()), existing: .append,
-            fileSystem: fileSystem, clock: clock)
+        retentionMicros: Int64, topics: TopicConnection
+    ) -> any Sink {
+        let name = deadLetterTopic(of: topics.pipeline)
+        let spec = SinkSpec(
+            name: "dead-letters", input: NodeReference(node: topics.pipeline, port: .invalid),
+            inputSchema: deadLetterSchema, connector: .topic(TopicSinkOptions(name: name)),
+            format: .none, mode: .append, deleteWhen: nil)
+        var topic = TopicSpec(of: spec, topic: name)
+        topic.description = "Rows of pipeline '\(topics.pipeline)' that could not be read or evaluated"
+        topic.retention = TopicSpec.Retention(timeMicros: retentionMicros, bytes: nil)
+        return TopicSink(
+            spec, topic: topic, pipeline: topics.pipeline, catalog: topics.catalog,
+            clock: topics.clock)
+    }
+
+    package static func deadLetterTopic(of pipeline: String) -> String {
+        "\(pipeline).dead-letters"
     }
 
     /// What a dead letter says.

@@ -20,6 +20,14 @@ package protocol Source: AnyObject {
     /// Folders and files whose change means that there may be more to read; empty when the source
     /// needs no such hint.
     var watchedPaths: [String] { get }
+
+    /// Calls `changed`, on any thread, whenever there may be more to read than a watched path tells,
+    /// until the source goes.
+    func subscribe(_ changed: @escaping @Sendable () -> Void)
+}
+
+extension Source {
+    package func subscribe(_ changed: @escaping @Sendable () -> Void) {}
 }
 
 /// An ordered part of a source: a file with its successors by rotation, standard input, a generator.
@@ -38,6 +46,18 @@ package protocol SourceSplit: AnyObject {
     func position() -> SplitPosition
 
     var progress: SplitProgress { get }
+
+    /// The watermark that the writer of the split states for what comes next; nil where it must be told
+    /// from the rows.
+    var statedWatermark: Int64? { get }
+
+    /// Whether nothing writes the split now, so that at its end it holds no watermark back.
+    var isPaused: Bool { get }
+}
+
+extension SourceSplit {
+    package var statedWatermark: Int64? { nil }
+    package var isPaused: Bool { false }
 }
 
 /// A split and where it stands, as a checkpoint keeps it.
@@ -88,6 +108,10 @@ package struct SourceRows {
     package var invalid: [InvalidRow]
     /// Bytes of input that these rows were.
     package var byteCount: Int
+    /// The event times that rows are stored with, and what their writer knew of its watermark.
+    package var stored: StoredTimes?
+    /// Int32 a row, +1 or −1; nil when all are +1.
+    package var weights: Buffer?
 
     package init(
         columns: [Column], rowCount: Int, positions: Buffer?, invalid: [InvalidRow], byteCount: Int
@@ -97,6 +121,22 @@ package struct SourceRows {
         self.positions = positions
         self.invalid = invalid
         self.byteCount = byteCount
+    }
+}
+
+/// Event times that need not be told from a row's columns.
+package struct StoredTimes {
+    /// Type `timestamp`, no nulls.
+    package var rowtime: Column
+    /// The writer's watermark before the first row; nil where the writer had none.
+    package var watermark: Int64?
+    /// Int64 a row; nil when no row is behind it.
+    package var rowWatermarks: Buffer?
+
+    package init(rowtime: Column, watermark: Int64?, rowWatermarks: Buffer?) {
+        self.rowtime = rowtime
+        self.watermark = watermark
+        self.rowWatermarks = rowWatermarks
     }
 }
 

@@ -10,26 +10,28 @@ package enum SourceFactory {
     /// - Parameter spec: With the fields that are read; others may have been left out, as
     ///   ``FieldSpec/ordinal`` says where the rest stand.
     /// - Throws: ``ConnectorError``, terminal, for a format, a time zone or a pattern that cannot be.
-    package static func open(_ spec: SourceSpec, fileSystem: any FileSystem = SystemFileSystem())
-        throws(ConnectorError) -> any Source
-    {
+    package static func open(
+        _ spec: SourceSpec, fileSystem: any FileSystem = SystemFileSystem(),
+        topics: TopicConnection? = nil
+    ) throws(ConnectorError) -> any Source {
         try open(
-            spec.connector, format: spec.format, fields: spec.fields, metadata: spec.metadata,
-            fileSystem: fileSystem)
+            spec.connector, name: spec.name, format: spec.format, fields: spec.fields,
+            metadata: spec.metadata, fileSystem: fileSystem, topics: topics)
     }
 
     /// A table's rows as they are read.
-    package static func open(_ spec: TableSpec, fileSystem: any FileSystem = SystemFileSystem())
-        throws(ConnectorError) -> any Source
-    {
+    package static func open(
+        _ spec: TableSpec, fileSystem: any FileSystem = SystemFileSystem(),
+        topics: TopicConnection? = nil
+    ) throws(ConnectorError) -> any Source {
         try open(
-            spec.connector, format: spec.format, fields: spec.fields, metadata: [],
-            fileSystem: fileSystem)
+            spec.connector, name: spec.name, format: spec.format, fields: spec.fields,
+            metadata: [], fileSystem: fileSystem, topics: topics)
     }
 
     private static func open(
-        _ connector: SourceConnector, format: FormatSpec, fields: [FieldSpec],
-        metadata: [MetadataColumn], fileSystem: any FileSystem
+        _ connector: SourceConnector, name: String, format: FormatSpec, fields: [FieldSpec],
+        metadata: [MetadataColumn], fileSystem: any FileSystem, topics: TopicConnection?
     ) throws(ConnectorError) -> any Source {
         let rowMetadata = RowMetadata(fields: fields, columns: metadata)
         switch connector {
@@ -46,7 +48,27 @@ package enum SourceFactory {
         case .generate(let options):
             return try GenerateSource(options, fields: fields, metadata: rowMetadata)
         case .topic(let options):
-            throw .topicsAreNotRead(options.name)
+            guard let topics else { throw .noTopicStore(options.name) }
+            return TopicSource(
+                options, fields: fields, metadata: metadata, catalog: topics.catalog,
+                reader: "\(topics.pipeline)/\(name)", clock: topics.clock)
         }
+    }
+}
+
+/// Through which the nodes of one pipeline reach topics.
+package struct TopicConnection: Sendable {
+    package let catalog: TopicCatalog
+    /// Whose nodes they are.
+    package let pipeline: String
+    /// Microseconds since the epoch.
+    package let clock: @Sendable () -> Int64
+
+    package init(
+        catalog: TopicCatalog, pipeline: String, clock: @escaping @Sendable () -> Int64
+    ) {
+        self.catalog = catalog
+        self.pipeline = pipeline
+        self.clock = clock
     }
 }

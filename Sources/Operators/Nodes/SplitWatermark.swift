@@ -4,6 +4,8 @@
 package struct SplitWatermark: Sendable {
     /// The highest event time seen that was not too far in the future; `Int64.min` before a row.
     package var highest: Int64 = .min
+    /// What the split's writer states for the rows to come; it stands in for what the times tell.
+    package var stated: Int64?
     private let maxOutOfOrdernessMicros: Int64
     private let maxFutureMicros: Int64
 
@@ -13,7 +15,9 @@ package struct SplitWatermark: Sendable {
     }
 
     /// No row with a smaller time is expected any more.
-    package var value: Int64 { SplitWatermark.subtract(maxOutOfOrdernessMicros, from: highest) }
+    package var value: Int64 {
+        stated ?? SplitWatermark.subtract(maxOutOfOrdernessMicros, from: highest)
+    }
 
     private static func subtract(_ amount: Int64, from time: Int64) -> Int64 {
         let (value, overflow) = time.subtractingReportingOverflow(amount)

@@ -200,7 +200,7 @@ struct GraphBuilder {
         }
         let node = SinkNode(
             name: sink.name, sink: opened, guarantee: Guarantee.of(sink, in: spec),
-            context: context)
+            deleteWhen: sink.deleteWhen, context: context)
         try connect(sink.input, to: node, input: 0, schema: sink.inputSchema)
         graph.sinks.append(node)
     }

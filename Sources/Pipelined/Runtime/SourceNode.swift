@@ -79,7 +79,15 @@ final class SourceNode {
                 known.hasEnded = state.hasEnded
                 known.isIdle = state.isIdle
             }
+            takeStatedWatermark(of: known)
             splits.append(known)
+        }
+    }
+
+    /// The writer's watermark stands in for what the times tell, where rows keep their stored time.
+    private func takeStatedWatermark(of split: Split) {
+        if spec.usesStoredTime, let stated = split.split.statedWatermark {
+            split.watermark.stated = stated
         }
     }
 
@@ -147,9 +155,11 @@ final class SourceNode {
         switch try split.split.read(now: wallClock) {
         case .wait(let until):
             split.waitsUntil = until ?? .max
+            takeStatedWatermark(of: split)
             return nil
         case .ended:
             split.hasEnded = true
+            takeStatedWatermark(of: split)
             hasChanged = true
             return nil
         case .rows(let rows):
@@ -170,18 +180,30 @@ final class SourceNode {
             source: spec.name, split: split.split.id, positions: rows.positions)
         var batch = Batch(
             columns: rows.columns, rowtime: .repeating(wallClock, count: rows.rowCount),
-            rowCount: rows.rowCount, origin: origin)
-        if let eventTime {
+            rowCount: rows.rowCount, weights: rows.weights, origin: origin)
+        if spec.usesStoredTime, let stored = rows.stored {
+            batch.rowtime = stored.rowtime
+        } else if let eventTime {
             guard let timed = addEventTime(eventTime, to: batch) else { return }
             batch = timed
         }
+        var isCut = false
         if let left = context.rowsLeft, left < Int64(batch.rowCount) {
+            isCut = true
             batch = batch.prefix(Int(left))
         }
         context.rowsLeft? -= Int64(batch.rowCount)
         batch.watermark = split.watermark.value
-        batch.rowWatermarks = split.watermark.advance(
+        // Also where the writer states the watermark: it says how far the split's history is read.
+        let behind = split.watermark.advance(
             batch.rowtime.integers, count: batch.rowCount, now: wallClock)
+        if spec.usesStoredTime, let stored = rows.stored, let stated = stored.watermark {
+            batch.watermark = max(stated, split.watermark.stated ?? .min)
+            batch.rowWatermarks = isCut ? nil : stored.rowWatermarks
+        } else {
+            batch.rowWatermarks = behind
+        }
+        takeStatedWatermark(of: split)
         counters.rowsIn += Int64(batch.rowCount)
         counters.rowsOut += Int64(batch.rowCount)
         main.send(batch)
@@ -235,6 +257,10 @@ final class SourceNode {
 
     /// Lets silent splits become idle, and sends the watermark on where it has risen.
     func sendWatermark(wallClock: Int64) {
+        for split in splits where !split.hasEnded && !split.isIdle {
+            // At its end, and nobody writes it now.
+            if split.waitsUntil == .max, split.split.isPaused { split.isIdle = true }
+        }
         if let timeout = spec.eventTime.idleTimeoutMicros {
             for split in splits where !split.hasEnded && !split.isIdle {
                 if wallClock - split.lastRowsAt >= timeout { split.isIdle = true }
@@ -260,5 +286,13 @@ final class SourceNode {
             }
         }
         return result
+    }
+}
+
+extension SourceSpec {
+    /// Whether rows keep the event time that a topic stores them with.
+    var usesStoredTime: Bool {
+        if case .topic(let options) = connector { return options.usesStoredTime }
+        return false
     }
 }

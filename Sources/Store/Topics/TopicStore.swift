@@ -14,7 +14,8 @@ package final class TopicStore: Sendable {
 
     private struct State {
         var topics: [String: Topic] = [:]
-        var isClosed = false
+        var observers: [UInt64: @Sendable () -> Void] = [:]
+        var nextObserver: UInt64 = 1
     }
     private let state = Mutex(State())
 
@@ -120,7 +121,7 @@ package final class TopicStore: Sendable {
         -> Topic
     {
         if let known = try topic(name) { return known }
-        return try locked { (state) throws(StoreError) in
+        let made = try locked { (state) throws(StoreError) -> Topic in
             if let known = state.topics[name] { return known }
             guard Self.isName(name) else { throw .invalidTopicName(name, in: directory) }
             let path = "\(directory)/\(name)"
@@ -134,6 +135,8 @@ package final class TopicStore: Sendable {
             state.topics[name] = topic
             return topic
         }
+        for observer in state.withLock({ Array($0.observers.values) }) { observer() }
+        return made
     }
 
     /// Deletes a topic and all its rows. Writers and readers that it still has fail with their next
@@ -160,6 +163,19 @@ package final class TopicStore: Sendable {
         guard let doomed else { return false }
         try FolderRemoval.remove(doomed, fileSystem)
         return true
+    }
+
+    /// Calls `changed` whenever a topic was made, until the number is cancelled.
+    package func observe(_ changed: @escaping @Sendable () -> Void) -> UInt64 {
+        state.withLock { state in
+            defer { state.nextObserver += 1 }
+            state.observers[state.nextObserver] = changed
+            return state.nextObserver
+        }
+    }
+
+    package func cancel(observer: UInt64) {
+        state.withLock { _ = $0.observers.removeValue(forKey: observer) }
     }
 
     /// The topics that are open now.

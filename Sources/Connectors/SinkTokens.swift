@@ -1,0 +1,69 @@
+import Config
+import Operators
+import Store
+
+/// What is done with a checkpoint's tokens without the sinks that they are of.
+package enum SinkTokens {
+    /// Makes what a token names equal to it, forward or back, for a sink that no spec has any more:
+    /// rows behind a commit must not stay visible because the sink was removed after a crash.
+    ///
+    /// Can be repeated. Tokens of sinks that keep nothing are passed over.
+    package static func settle(
+        token bytes: [UInt8], fileSystem: any FileSystem, topics: TopicConnection
+    ) throws(ConnectorError) {
+        if let token = TopicSinkToken(bytes) {
+            // Opening the topic settles it.
+            _ = try topics.catalog.entry(token.topic)
+        } else {
+            try FileSinkOutputs.settle(token: bytes, fileSystem: fileSystem)
+        }
+    }
+
+    /// Deletes what the sinks have written, for who begins a pipeline's output anew.
+    ///
+    /// - Parameter tokens: By the sinks' names.
+    /// - Throws: ``ConnectorError``, before anything is deleted where a file sink has written more
+    ///   files than its token names.
+    package static func remove(
+        _ tokens: [(sink: String, token: [UInt8])], fileSystem: any FileSystem,
+        topics: TopicConnection
+    ) throws(ConnectorError) {
+        try FileSinkOutputs.remove(tokens, fileSystem: fileSystem)
+        for (_, bytes) in tokens {
+            guard let token = TopicSinkToken(bytes),
+                let entry = try topics.catalog.entry(token.topic),
+                let partition = entry.topic.partitions.first(where: {
+                    $0.identifier == token.partition.identifier
+                })
+            else { continue }
+            try topics.catalog.storing { () throws(StoreError) in
+                try entry.topic.removePartition(partition)
+            }
+        }
+    }
+
+    /// Says that nothing will be written any more by the sinks: their rows stay, complete.
+    package static func forget(
+        _ tokens: [(sink: String, token: [UInt8])], topics: TopicConnection
+    ) throws(ConnectorError) {
+        for (sink, bytes) in tokens {
+            guard let token = TopicSinkToken(bytes),
+                let entry = try topics.catalog.entry(token.topic)
+            else { continue }
+            try topics.catalog.storing { () throws(StoreError) in
+                try entry.topic.seal(
+                    writer: TopicWriter.name(pipeline: topics.pipeline, sink: sink))
+            }
+        }
+    }
+
+    /// Whether a token is of a sink of the connector: one that was changed to another connector begins
+    /// anew there.
+    package static func isOwn(_ bytes: [UInt8], of connector: SinkConnector) -> Bool {
+        switch connector {
+        case .topic: TopicSinkToken(bytes) != nil
+        case .file: TopicSinkToken(bytes) == nil
+        case .stdout: true
+        }
+    }
+}

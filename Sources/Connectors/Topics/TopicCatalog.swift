@@ -1,0 +1,137 @@
+import Config
+import Operators
+import Store
+
+/// The topics of a state directory with what their bytes mean: schemas and definitions.
+package struct TopicCatalog: Sendable {
+    package let store: TopicStore
+
+    package init(_ store: TopicStore) { self.store = store }
+
+    /// A topic as it is in the store.
+    package struct Entry: Sendable {
+        package let topic: Topic
+        package let definition: TopicDefinition
+        /// By version.
+        package let schemas: [Schema]
+        /// What the topic has now: the last version.
+        package var schema: Schema { schemas[schemas.count - 1] }
+        package var key: [Int]? {
+            definition.key.map { names in names.compactMap { schema.index(of: $0) } }
+        }
+
+        /// How a row that comes as text is read: as the document declares, or each column by name.
+        package var fields: [FieldSpec] {
+            schema.fields.enumerated().map { ordinal, field in
+                if var known = definition.fields.first(where: {
+                    $0.name.utf8.elementsEqual(field.name.utf8) && $0.type == field.type
+                }) {
+                    known.ordinal = ordinal
+                    return known
+                }
+                return FieldSpec(
+                    name: field.name, type: field.type, path: [field.name], ordinal: ordinal)
+            }
+        }
+    }
+
+    /// A topic; nil where there is none.
+    package func entry(_ name: String) throws(ConnectorError) -> Entry? {
+        try storing { () throws(StoreError) in try store.topic(name) }.map {
+            (topic) throws(ConnectorError) in try entry(topic)
+        }
+    }
+
+    package func entry(_ topic: Topic) throws(ConnectorError) -> Entry {
+        guard let definition = TopicDefinition(topic.definition) else {
+            throw .unreadableTopic(topic.name, "definition")
+        }
+        var schemas: [Schema] = []
+        for bytes in topic.schemas {
+            guard let schema = StoredSchema.decode(bytes) else {
+                throw .unreadableTopic(topic.name, "schema \(schemas.count)")
+            }
+            schemas.append(schema)
+        }
+        guard !schemas.isEmpty else { throw .unreadableTopic(topic.name, "schema") }
+        return Entry(topic: topic, definition: definition, schemas: schemas)
+    }
+
+    /// What specs have to know of the topics that are there.
+    package func known() throws(ConnectorError) -> [String: KnownTopic] {
+        var known: [String: KnownTopic] = [:]
+        for name in try storing({ () throws(StoreError) in try store.names() }) {
+            guard let entry = try entry(name) else { continue }
+            known[name] = KnownTopic(
+                schema: entry.schema, fields: entry.fields, key: entry.key,
+                mode: entry.definition.mode, origin: "the store")
+        }
+        return known
+    }
+
+    /// Makes the topic what a spec says: creates it, adds and widens columns, takes retention and the
+    /// rest over from a document.
+    ///
+    /// - Parameter isDocumented: Whether the spec is a `topic:` document; what a writer implies changes
+    ///   nothing but the columns.
+    /// - Returns: The topic, and the version of exactly the spec's columns.
+    /// - Throws: ``ConnectorError``, terminal, for a change that readers of older rows could not follow.
+    package func apply(_ spec: TopicSpec, isDocumented: Bool) throws(ConnectorError) -> (
+        entry: Entry, version: UInt32
+    ) {
+        let definition = TopicDefinition(spec, isDocumented: isDocumented)
+        guard let present = try entry(spec.name) else {
+            let topic = try storing { () throws(StoreError) in
+                try store.create(
+                    spec.name, definition: definition.encoded,
+                    schema: StoredSchema.encode(spec.schema))
+            }
+            return (try entry(topic), 0)
+        }
+        let topic = present.topic
+        if present.definition.mode != definition.mode {
+            throw .topicHasMode(
+                spec.name, present.definition.mode.rawValue, definition.mode.rawValue)
+        }
+        if present.definition.key != definition.key, isDocumented || definition.key != nil {
+            throw .topicHasKey(spec.name, present.definition.key, definition.key)
+        }
+        // An older schema of the topic's own is what a writer may still have.
+        if !isDocumented, let version = present.schemas.lastIndex(of: spec.schema) {
+            return (present, UInt32(version))
+        }
+        let merged: Schema
+        switch SchemaEvolution.merge(present.schema, spec.schema) {
+        case .success(let schema): merged = schema
+        case .failure(let refusal):
+            throw .breaksReaders(spec.name, refusal.reason, topic.readers.map(\.name))
+        }
+        if merged != present.schema, present.definition.evolution == .none {
+            throw .doesNotEvolve(spec.name)
+        }
+        let version = try storing { () throws(StoreError) in
+            if isDocumented { try topic.setDefinition(definition.encoded) }
+            return try topic.addSchema(StoredSchema.encode(spec.schema))
+        }
+        return (try entry(topic), version)
+    }
+
+    func storing<T>(_ body: () throws(StoreError) -> T) throws(ConnectorError) -> T {
+        do throws(StoreError) { return try body() } catch { throw ConnectorError(error) }
+    }
+}
+
+extension TopicSpec {
+    /// What a sink implies about the topic that it writes.
+    package init(of sink: SinkSpec, topic: String) {
+        var mode = Mode.append
+        var key: [Int]?
+        switch sink.mode {
+        case .append: break
+        case .upsert(let columns): (mode, key) = (.upsert, columns)
+        case .changelog: (mode, key) = (.changelog, sink.inputKey)
+        }
+        self.init(
+            name: topic, path: "", line: 0, schema: sink.inputSchema, key: key, mode: mode)
+    }
+}
