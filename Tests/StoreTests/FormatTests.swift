@@ -13,11 +13,11 @@ struct FormatTests {
         disk.setContents("/s/x", [])
         try Self.writeJournal(disk)
         let bytes = try #require(disk.contents("/s/demo/1.journal"))
-        expectGolden(Self.hex(bytes), "store/journal-v1.hex")
+        expectGolden(HexDump.text(bytes), "store/journal-v1.hex")
         let page = try String(
             contentsOf: repositoryRoot.appendingPathComponent("docs/checkpoint-format.md"),
             encoding: .utf8)
-        #expect(Self.bytes(inExampleOf: page) == bytes, "the page's example is out of date")
+        #expect(HexDump.bytes(inExampleOf: page) == bytes, "the page's example is out of date")
     }
 
     @Test("a sealed segment of a topic has the documented bytes")
@@ -25,17 +25,17 @@ struct FormatTests {
         let disk = SimulatedFileSystem()
         try Self.writeSegment(disk)
         let bytes = try #require(disk.contents("/7.segment"))
-        expectGolden(Self.hex(bytes), "store/segment-v1.hex")
+        expectGolden(HexDump.text(bytes), "store/segment-v1.hex")
         let page = try String(
             contentsOf: repositoryRoot.appendingPathComponent("docs/segment-format.md"),
             encoding: .utf8)
-        #expect(Self.bytes(inExampleOf: page) == bytes, "the page's example is out of date")
+        #expect(HexDump.bytes(inExampleOf: page) == bytes, "the page's example is out of date")
     }
 
     @Test("a journal that version 1 wrote is read")
     func readsJournal() throws {
         let disk = SimulatedFileSystem()
-        disk.setContents("/s/demo/1.journal", try Self.golden("store/journal-v1.hex"))
+        disk.setContents("/s/demo/1.journal", try HexDump.golden("store/journal-v1.hex"))
         let journal = try Journal.open(
             directory: "/s/demo", identity: Array("demo/1".utf8), fileSystem: disk)
         #expect(journal.torn == nil)
@@ -52,7 +52,7 @@ struct FormatTests {
     @Test("a segment that version 1 wrote is read")
     func readsSegment() throws {
         let disk = SimulatedFileSystem()
-        disk.setContents("/7.segment", try Self.golden("store/segment-v1.hex"))
+        disk.setContents("/7.segment", try HexDump.golden("store/segment-v1.hex"))
         let file = try disk.open("/7.segment", .read, permissions: 0)
         let reader = try SegmentReader(
             file, length: disk.status(file).length, fileSystem: disk)
@@ -111,39 +111,5 @@ struct FormatTests {
         try writer.append(&blocks)
         try writer.seal()
         writer.close()
-    }
-
-    // MARK: - Hexadecimal
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        var text = ""
-        for start in stride(from: 0, to: bytes.count, by: 16) {
-            let line = bytes[start..<min(start + 16, bytes.count)]
-            text += String(format: "%04x", start)
-            for byte in line { text += String(format: " %02x", byte) }
-            text += "\n"
-        }
-        return text
-    }
-
-    /// The bytes of lines `ADDRESS BYTE BYTE … | remark`.
-    private static func bytes<Lines: Sequence>(_ lines: Lines) -> [UInt8]
-    where Lines.Element: StringProtocol {
-        lines.flatMap { line in
-            line.prefix { $0 != "|" }.split(separator: " ").dropFirst()
-                .compactMap { UInt8($0, radix: 16) }
-        }
-    }
-
-    private static func golden(_ name: String) throws -> [UInt8] {
-        let url = repositoryRoot.appendingPathComponent("Tests/Goldens/\(name)")
-        return bytes(try String(contentsOf: url, encoding: .utf8).split(separator: "\n"))
-    }
-
-    /// The bytes of a page's block that is fenced with ```` ```hex ````.
-    private static func bytes(inExampleOf page: String) -> [UInt8] {
-        let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
-        guard let start = lines.firstIndex(of: "```hex") else { return [] }
-        return bytes(lines[(start + 1)...].prefix { $0 != "```" })
     }
 }

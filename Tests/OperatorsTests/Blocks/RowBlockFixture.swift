@@ -57,7 +57,7 @@ enum RowBlockFixture {
     /// The cells of a column. Records an issue where it is not as ``Column`` says: validity of other
     /// bytes than 0 and 1, null slots that are not zero, a view whose prefix is wrong.
     static func cells(
-        _ column: Column, sourceLocation: SourceLocation = #_sourceLocation
+        _ column: Column, _ note: Comment = "", sourceLocation: SourceLocation = #_sourceLocation
     ) -> [Cell] {
         var isWellFormed = true
         let cells = (0..<column.count).map { row -> Cell in

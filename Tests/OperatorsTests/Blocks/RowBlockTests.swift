@@ -142,6 +142,45 @@ struct RowBlockTests {
         }
     }
 
+    @Test("writes the same bytes whatever stands where a value is null")
+    func nullSlots() {
+        var random = SeededRandom(seed: testSeed)
+        for type in Fixture.types {
+            for round in 0..<30 {
+                var cells = Fixture.random(type, 60, using: &random)
+                let other = Fixture.column(type, cells.map { $0 == .null ? cells[0] : $0 })
+                for row in 1..<60 where row % 7 == 3 { cells[row] = .null }
+                let clean = Fixture.column(type, cells)
+                let dirty = Column(
+                    type: type, count: 60, values: other.values, validity: clean.validity,
+                    retained: other.retained)
+                #expect(
+                    Fixture.encode(Fixture.block([dirty], rows: 60))
+                        == Fixture.encode(Fixture.block([clean], rows: 60)),
+                    "\(type), seed \(testSeed), round \(round)")
+            }
+        }
+    }
+
+    @Test("reads columns in any order, and of one column what the others' damage leaves")
+    func selection() throws {
+        let numbers = (0..<40).map { Cell.integer(Int64($0 * $0)) }
+        let words = (0..<40).map { Cell.text("word \($0 % 4)") }
+        let block = Fixture.block(
+            [
+                Fixture.column(.bigint, numbers), Fixture.column(.string, words),
+                Fixture.column(.bigint, numbers.reversed()),
+            ], rows: 40)
+        var bytes = Fixture.encode(block)
+        let start = Int(bytes[40 + 16 + 8]) | Int(bytes[40 + 16 + 9]) << 8
+        // The count of the dictionary's entries.
+        bytes[start] = 0
+        let reader = try Fixture.reader(bytes)
+        #expect(try Fixture.cells(reader.column(2)) == numbers.reversed())
+        #expect(throws: RowBlockError.self) { try reader.column(1) }
+        #expect(try Fixture.cells(reader.column(0)) == numbers)
+    }
+
     @Test("says that the rowtime is one of the columns, if it is and has no nulls")
     func rowtime() throws {
         let times = (0..<100).map { Cell.integer(Int64($0 * $0 * 977)) }
