@@ -71,6 +71,32 @@ package struct SplitPosition: Hashable, Sendable {
     }
 }
 
+extension SplitPosition {
+    /// Several positions in one value, versioned.
+    package static func encode(_ positions: [SplitPosition]) -> [UInt8] {
+        var writer = TokenWriter()
+        writer.append(UInt8(1))
+        writer.append(UInt32(positions.count))
+        for position in positions {
+            writer.append(position.id)
+            writer.append(position.bytes)
+        }
+        return writer.bytes
+    }
+
+    /// Reads what ``encode(_:)`` made; nil where the bytes are something else.
+    package static func list(_ bytes: [UInt8]) -> [SplitPosition]? {
+        var reader = TokenReader(bytes)
+        guard reader.read(UInt8.self) == 1, let count = reader.read(UInt32.self) else { return nil }
+        var positions: [SplitPosition] = []
+        for _ in 0..<count {
+            guard let id = reader.readString(), let position = reader.readBytes() else { return nil }
+            positions.append(SplitPosition(id: id, bytes: position))
+        }
+        return reader.isAtEnd ? positions : nil
+    }
+}
+
 package enum SplitRead {
     case rows(SourceRows)
     /// Nothing now; more may come. With a time when it is worth asking again, microseconds since

@@ -7,6 +7,7 @@ import Glibc
 /// STATE/RESERVE                      room that is given back when the disk is full
 /// STATE/catalog.journal/N.journal    what is known of each pipeline
 /// STATE/checkpoints/NAME/N.journal   a pipeline's state
+/// STATE/topics/NAME/PARTITION/       a topic's rows
 /// ```
 ///
 /// A full disk: a commit that throws `.full` leaves the journal fenced and the disk as full as it
@@ -88,6 +89,24 @@ package final class StateDirectory: Sendable {
             try Journal.open(
                 directory: directory, identity: identity, fileSystem: fileSystem, options: options)
         }
+    }
+
+    /// What a pipeline's last whole record keeps beside its state, read without opening the journal or
+    /// touching it; `nil` where nothing was committed.
+    ///
+    /// - Complexity: One pass over the journal.
+    package func readCheckpoint(_ name: String, identity: [UInt8]) throws(StoreError) -> [UInt8]? {
+        let directory = try checkpointDirectory(name)
+        guard try fileSystem.status(path: directory) != nil,
+            let number = try fileSystem.list(directory).compactMap(JournalFile.number(of:)).max()
+        else { return nil }
+        let path = "\(directory)/\(JournalFile.name(number))"
+        let file = try fileSystem.open(path, .read, permissions: 0)
+        defer { fileSystem.close(file) }
+        return try JournalReplay.read(
+            file, length: fileSystem.status(file).length, identity: identity, number: number,
+            isStateWanted: true, fileSystem: fileSystem
+        ).state.meta
     }
 
     /// The names of the pipelines that have a folder for their state, with or without a spec.

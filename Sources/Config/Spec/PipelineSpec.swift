@@ -51,6 +51,8 @@ package struct PipelineSettings: Hashable, Sendable {
     package var isSuspended = false
     /// Most bytes of keyed state before the pipeline pauses with a reason; nil without a limit.
     package var memoryBytesMax: Int?
+    /// How long dead letters are kept.
+    package var deadLetterRetentionMicros: Int64 = 14 * 86_400_000_000
 
     package init() {}
 }

@@ -225,9 +225,9 @@ final class TopicSplit: SourceSplit {
         return low..<max(low, high)
     }
 
-    /// +1 or −1 of a changelog's rows.
+    /// +1, or −1 of a row that goes.
     private func weights(_ operations: Buffer?, count: Int) -> Buffer? {
-        guard options.mode == .changelog, let operations else { return nil }
+        guard options.mode != .append, let operations else { return nil }
         let codes = operations.pointer(to: UInt8.self)
         let result = Buffer(capacity: count * 4)
         let target = result.pointer(to: Int32.self)

@@ -40,6 +40,8 @@ package final class TableState: Sendable {
         private var arena = ByteArena()
         /// The encoded row of each key, nil once it was removed.
         private var rows: [StringView?] = []
+        /// The event time of each key's row; `.min` where it is not known.
+        private var times: [Int64] = []
 
         /// - Parameter key: Positions of the key's columns in the schema.
         package init(schema: Schema, key: [Int]) {
@@ -50,26 +52,42 @@ package final class TableState: Sendable {
         }
 
         /// Adds rows. A row that `isDeletion` marks (one byte a row) removes its key.
-        package func add(_ columns: [Column], count: Int, isDeletion: UnsafePointer<UInt8>? = nil) {
+        ///
+        /// - Parameters:
+        ///   - rowtimes: One a row, of rows that come from several places: an older row than the one
+        ///     that stands changes nothing. nil: the last one wins.
+        ///   - changed: Called with the key and the encoded row (nil: removed) of what was taken.
+        package func add(
+            _ columns: [Column], count: Int, isDeletion: UnsafePointer<UInt8>? = nil,
+            rowtimes: UnsafePointer<Int64>? = nil,
+            changed: ((_ key: StringView, _ row: StringView?) -> Void)? = nil
+        ) {
             let keys = keyCodec.encode(key.map { columns[$0] }, count: count)
             let values = rowCodec.encode(columns, count: count)
             for row in 0..<count {
                 let isRemoved = isDeletion.map { $0[row] != 0 } ?? false
-                set(keys.strings[row], to: isRemoved ? nil : values.strings[row])
+                let value: StringView? = isRemoved ? nil : values.strings[row]
+                if set(keys.strings[row], to: value, at: rowtimes?[row] ?? .min) {
+                    changed?(keys.strings[row], value)
+                }
             }
         }
 
-        /// Sets one row in the form of ``forEachRow(_:)``.
-        package func set(_ key: StringView, to row: StringView?) {
+        /// Sets one row in the form of ``forEachRow(_:)``. Returns false where a newer one stands.
+        @discardableResult
+        package func set(_ key: StringView, to row: StringView?, at time: Int64 = .min) -> Bool {
             let hash = key.hash
             let known = index.find(key, hash: hash)
-            let stored = row.map { arena.store($0.base, count: $0.count) }
             if known >= 0 {
-                rows[Int(known)] = stored
-            } else if let stored {
+                guard time >= times[Int(known)] || time == .min else { return false }
+                rows[Int(known)] = row.map { arena.store($0.base, count: $0.count) }
+                times[Int(known)] = time
+            } else {
                 index.insert(key, hash: hash, value: Int32(rows.count))
-                rows.append(stored)
+                rows.append(row.map { arena.store($0.base, count: $0.count) })
+                times.append(time)
             }
+            return true
         }
 
         /// Sets one row out of a checkpoint.

@@ -124,7 +124,8 @@ enum RunCommand {
             }
         }
         let events = FileEvents()
-        let engine = EmbeddedEngine(options: options, state: state, fileEvents: events)
+        let engine = EmbeddedEngine(
+            options: options, state: state, topics: try TopicService.open(state), fileEvents: events)
         defer {
             engine.close()
             events.close()

@@ -27,7 +27,7 @@ final class Daemon: Sendable {
             try StateDirectory.open(path: configuration.state, fileSystem: SystemFileSystem())
         }
         self.state = state
-        let parts: (store: CatalogStore, socket: ControlSocket)
+        let parts: (store: CatalogStore, socket: ControlSocket, topics: TopicService)
         do throws(ControlFailure) {
             parts = try Self.open(configuration, state)
         } catch {
@@ -44,7 +44,8 @@ final class Daemon: Sendable {
         }
         let events = FileEvents()
         fileEvents = events
-        let engine = EmbeddedEngine(options: EngineOptions(), state: state, fileEvents: events)
+        let engine = EmbeddedEngine(
+            options: EngineOptions(), state: state, topics: parts.topics, fileEvents: events)
         self.engine = engine
         let pool = BlockingPool(threads: Self.startThreads)
         self.pool = pool
@@ -65,21 +66,31 @@ final class Daemon: Sendable {
 
     private static func open(
         _ configuration: ServeConfiguration, _ state: StateDirectory
-    ) throws(ControlFailure) -> (CatalogStore, ControlSocket) {
+    ) throws(ControlFailure) -> (CatalogStore, ControlSocket, TopicService) {
         let store = try storing { () throws(StoreError) in
             let store = try CatalogStore(state)
             _ = try store.load()
             return store
         }
         do throws(ControlFailure) {
+            let topics = try Self.openTopics(state)
             let isInState = configuration.socketPath == configuration.state + "/control.sock"
             return (
                 store,
-                try ControlSocket.listen(at: configuration.socketPath, isGuarded: isInState)
+                try ControlSocket.listen(at: configuration.socketPath, isGuarded: isInState),
+                topics
             )
         } catch {
             store.close()
             throw error
+        }
+    }
+
+    private static func openTopics(_ state: StateDirectory) throws(ControlFailure) -> TopicService {
+        do throws(EngineError) {
+            return try TopicService.open(state)
+        } catch {
+            throw ControlFailure(code: .failed, message: error.message)
         }
     }
 

@@ -32,14 +32,16 @@ final class EngineServices: Sendable {
     let blocking: BlockingPool
     let fileEvents: FileEvents?
     let state: StateDirectory
+    let topics: TopicService
     let commitsEachBatch: Bool
     /// The pipelines whose state is in use.
     private let claimed = Mutex<Set<String>>([])
 
     init(
         workers: WorkerPool, blocking: BlockingPool, fileEvents: FileEvents?,
-        state: StateDirectory, commitsEachBatch: Bool
+        state: StateDirectory, topics: TopicService, commitsEachBatch: Bool
     ) {
+        self.topics = topics
         self.commitsEachBatch = commitsEachBatch
         self.workers = workers
         self.blocking = blocking
@@ -88,18 +90,24 @@ final class EmbeddedEngine: Engine {
     private let options: EngineOptions
     private let services: EngineServices
 
-    /// - Parameter state: Open and locked; it stays the caller's to close, after ``close()``.
-    init(options: EngineOptions, state: StateDirectory, fileEvents: FileEvents?) {
+    /// - Parameters:
+    ///   - state: Open and locked; it stays the caller's to close, after ``close()``.
+    ///   - topics: Of that folder; the engine closes it.
+    init(
+        options: EngineOptions, state: StateDirectory, topics: TopicService,
+        fileEvents: FileEvents?
+    ) {
         self.options = options
         services = EngineServices(
             workers: WorkerPool(threads: options.workers),
             blocking: BlockingPool(threads: options.blockingThreads), fileEvents: fileEvents,
-            state: state, commitsEachBatch: options.commitsEachBatch)
+            state: state, topics: topics, commitsEachBatch: options.commitsEachBatch)
     }
 
     func close() {
         services.workers.close()
         services.blocking.close()
+        services.topics.close()
     }
 
     // MARK: Starting
@@ -149,6 +157,7 @@ final class EmbeddedEngine: Engine {
         let recovered = journal.takeRecovered()
         var meta: CheckpointMeta?
         if let recovered { meta = try decode(recovered.meta) }
+        services.topics.note(meta?.sinks ?? [], of: launch.spec.name)
         let graph = try GraphBuilder.build(
             launch.spec, connectors: opening(launch.spec))
         do throws(EngineError) {
@@ -178,29 +187,21 @@ final class EmbeddedEngine: Engine {
     private func opening(_ spec: PipelineSpec) -> GraphBuilder.ConnectorOpening {
         let existing = options.existingOutput
         let fileSystem = services.state.fileSystem
-        let statePath = services.state.path
-        let folder = "\(statePath)/dead-letters"
+        let topics = services.topics.connection(for: spec.name)
         return GraphBuilder.ConnectorOpening(
             openSource: { (source) throws(ConnectorError) in
-                try SourceFactory.open(source)
+                try SourceFactory.open(source, topics: topics)
             },
             openTable: { (table) throws(ConnectorError) in
-                try SourceFactory.open(table)
+                try SourceFactory.open(table, topics: topics)
             },
             openSink: { (sink) throws(ConnectorError) in
                 try SinkFactory.open(
-                    sink, existing: existing, fileSystem: fileSystem)
+                    sink, existing: existing, fileSystem: fileSystem, topics: topics)
             },
-            openDeadLetters: { () throws(ConnectorError) in
-                do throws(StoreError) {
-                    if try fileSystem.createDirectory(folder, permissions: 0o700) {
-                        try fileSystem.syncDirectory(statePath)
-                    }
-                } catch {
-                    throw ConnectorError(error.isRetriable ? .transient : .terminal, error.message)
-                }
-                return try SinkFactory.deadLetters(
-                    path: "\(folder)/\(spec.name).ndjson", fileSystem: fileSystem)
+            openDeadLetters: {
+                SinkFactory.deadLetters(
+                    retentionMicros: spec.settings.deadLetterRetentionMicros, topics: topics)
             })
     }
 
@@ -208,17 +209,25 @@ final class EmbeddedEngine: Engine {
     private func recoverSinks(
         of graph: Graph, _ meta: CheckpointMeta?
     ) throws(EngineError) {
-        for saved in meta?.sinks ?? []
-        where !graph.sinks.contains(where: { $0.name == saved.name }) {
+        let topics = services.topics.connection(for: graph.spec.name)
+        func isOwn(_ token: [UInt8], _ name: String) -> Bool {
+            let connector =
+                graph.spec.sinks.first { $0.name == name }?.connector
+                ?? .topic(TopicSinkOptions(name: SinkFactory.deadLetterTopic(of: graph.spec.name)))
+            return graph.sinks.contains { $0.name == name }
+                && SinkTokens.isOwn(token, of: connector)
+        }
+        for saved in meta?.sinks ?? [] where !isOwn(saved.value, saved.name) {
             do throws(ConnectorError) {
-                try FileSinkOutputs.settle(
-                    token: saved.value, fileSystem: services.state.fileSystem)
+                try SinkTokens.settle(
+                    token: saved.value, fileSystem: services.state.fileSystem, topics: topics)
             } catch {
                 throw EngineError(error, node: saved.name)
             }
         }
         for node in graph.sinks {
-            let token = meta?.sinks.first { $0.name == node.name }?.value
+            let token = meta?.sinks.first { $0.name == node.name && isOwn($0.value, $0.name) }?
+                .value
             do throws(ConnectorError) {
                 try node.sink.recover(token: token)
             } catch {
@@ -288,6 +297,7 @@ final class EmbeddedEngine: Engine {
         if output == .forget {
             try services.claim(pipeline)
             defer { services.release(pipeline) }
+            try sealOutputs(of: pipeline)
             return try storing { () throws(StoreError) in
                 try services.state.removeJournal(pipeline)
             }
@@ -301,14 +311,29 @@ final class EmbeddedEngine: Engine {
         let old = try decode(recovered.meta)
         if output == .replace {
             do throws(ConnectorError) {
-                try FileSinkOutputs.remove(
+                try SinkTokens.remove(
                     old.sinks.map { ($0.name, $0.value) },
-                    fileSystem: services.state.fileSystem)
+                    fileSystem: services.state.fileSystem,
+                    topics: services.topics.connection(for: pipeline))
             } catch {
                 throw EngineError(error, node: nil)
             }
         }
         _ = try forget(recovered, old, keeping: output == .replace ? [] : old.sinks, in: journal)
+    }
+
+    /// Says that what a pipeline has written to topics is complete.
+    private func sealOutputs(of pipeline: String) throws(EngineError) {
+        let meta = try storing { () throws(StoreError) in
+            try services.state.readCheckpoint(pipeline, identity: Array(pipeline.utf8))
+        }
+        guard let meta else { return }
+        let sinks = try decode(meta).sinks.map { ($0.name, $0.value) }
+        do throws(ConnectorError) {
+            try SinkTokens.forget(sinks, topics: services.topics.connection(for: pipeline))
+        } catch {
+            throw EngineError(error, node: nil)
+        }
     }
 
     /// Commits a checkpoint without positions and state.

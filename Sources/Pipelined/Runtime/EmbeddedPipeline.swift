@@ -74,6 +74,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     /// Hands the pipeline to the workers.
     func begin() {
         ticket.withLock { $0 = services.workers.makeTicket(self) }
+        for source in graph.sources { source.source.subscribe { [weak self] in self?.wake() } }
+        for table in graph.tables { table.subscribe { [weak self] in self?.wake() } }
         if let events = services.fileEvents {
             let paths = Set(graph.sources.flatMap(\.source.watchedPaths))
             let tokens = paths.map { path in
@@ -149,7 +151,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         // Nothing of this epoch has been computed yet: it begins now.
         if !graph.hasChanged { graph.context.now = wallClock }
         for table in graph.tables {
-            if let at = table.refreshesAt, at <= wallClock {
+            if table.refreshesAt.map({ $0 <= wallClock }) ?? table.hasNews {
                 try table.refresh(now: wallClock)
             }
         }

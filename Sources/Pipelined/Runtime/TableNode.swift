@@ -2,6 +2,7 @@ import Config
 import Connectors
 import Glibc
 import Operators
+import Synchronization
 
 /// A table in its place in a graph: its rows, which are state, and when its file is looked at again.
 final class TableNode {
@@ -19,6 +20,8 @@ final class TableNode {
     private var hasRows = false
     /// When to look at the files again, wall clock; nil for never.
     private(set) var refreshesAt: Int64?
+    /// Of a table over a topic: what is read on as rows are committed.
+    private var followed: FollowedTopic?
 
     init(
         _ spec: TableSpec, counters: NodeCounters, invalid: InvalidPort,
@@ -54,6 +57,17 @@ final class TableNode {
 
     func restore(signature: [UInt8]) { self.signature = signature }
 
+    /// Whether rows of its topic were committed since it was read.
+    var hasNews: Bool { followed?.hasNews.load(ordering: .relaxed) ?? false }
+
+    /// Calls `changed`, on any thread, whenever there may be more to read than a time tells.
+    func subscribe(_ changed: @escaping @Sendable () -> Void) {
+        followed?.source.subscribe { [weak followed] in
+            followed?.hasNews.store(true, ordering: .releasing)
+            changed()
+        }
+    }
+
     func takeChanges() -> StateChanges {
         defer { pending = StateChanges() }
         return pending
@@ -63,6 +77,7 @@ final class TableNode {
 
     /// Reads the table before streams flow, unless the checkpoint has it as the files are now.
     func load(now: Int64) throws(ConnectorError) {
+        if case .topic = spec.connector { return try loadTopic(now: now) }
         refreshesAt = refreshMicros.map { now + $0 }
         let present = currentSignature()
         if hasRows && present == signature {
@@ -74,6 +89,7 @@ final class TableNode {
 
     /// Reads the files again if they have changed. Between two batches.
     func refresh(now: Int64) throws(ConnectorError) {
+        if let followed { return try follow(followed, now: now) }
         guard let interval = refreshMicros else { return }
         refreshesAt = now + interval
         let present = currentSignature()
@@ -112,16 +128,101 @@ final class TableNode {
                 builder.add(rows.columns, count: rows.rowCount)
                 continue
             }
-            let batch = Batch(
-                columns: rows.columns, rowtime: .repeating(now, count: rows.rowCount),
-                rowCount: rows.rowCount)
-            let (selection, _) = deleteWhen.evaluateFilter(batch, now: now)
-            let flags = Buffer(capacity: rows.rowCount)
-            memset(flags.base, 0, rows.rowCount)
-            let flag = flags.pointer(to: UInt8.self)
-            for index in 0..<selection.count { flag[Int(selection.pointer[index])] = 1 }
-            builder.add(rows.columns, count: rows.rowCount, isDeletion: flag)
+            let flags = marked(rows, deleteWhen, nil, now: now)
+            builder.add(
+                rows.columns, count: rows.rowCount,
+                isDeletion: UnsafePointer(flags.pointer(to: UInt8.self)))
         }
+    }
+
+    // MARK: Topics
+
+    /// The splits of a topic that a table follows, with what tells that there is more.
+    private final class FollowedTopic: Sendable {
+        // SAFETY: source and splits are used by the lane only.
+        nonisolated(unsafe) let source: any Source
+        nonisolated(unsafe) var splits: [any SourceSplit] = []
+        let hasNews = Atomic(true)
+
+        init(_ source: any Source) { self.source = source }
+    }
+
+    /// Making a table's columns costs time that grows with the table: at most a tenth goes there.
+    private static let publishShare: Int64 = 10
+
+    /// Reads the topic on from where the checkpoint stood to its present end.
+    private func loadTopic(now: Int64) throws(ConnectorError) {
+        let followed = FollowedTopic(try open())
+        if let positions = SplitPosition.list(signature) {
+            followed.splits = try followed.source.restore(positions)
+        }
+        self.followed = followed
+        try follow(followed, now: now)
+        publish(builder.finish())
+    }
+
+    private func follow(_ followed: FollowedTopic, now: Int64) throws(ConnectorError) {
+        refreshesAt = nil
+        guard followed.hasNews.exchange(false, ordering: .acquiring) else { return }
+        followed.splits += try followed.source.discover()
+        var hasRows = false
+        for split in followed.splits {
+            while case .rows(let rows) = try split.read(now: now) {
+                hasRows = true
+                apply(rows, now: now)
+            }
+        }
+        signature = SplitPosition.encode(followed.splits.map { $0.position() })
+        guard hasRows, self.hasRows else {
+            self.hasRows = true
+            return
+        }
+        let begin = MonotonicClock.micros()
+        publish(builder.finish())
+        let spent = MonotonicClock.micros() - begin
+        if spent > 1000 {
+            // Rows that come meanwhile wait together.
+            refreshesAt = now + spent * TableNode.publishShare
+        }
+    }
+
+    private func apply(_ rows: SourceRows, now: Int64) {
+        guard rows.rowCount > 0 else { return }
+        counters.rowsIn += Int64(rows.rowCount)
+        var deletions = rows.weights.map { weights -> Buffer in
+            let flags = Buffer(capacity: rows.rowCount)
+            let source = weights.pointer(to: Int32.self)
+            let target = flags.pointer(to: UInt8.self)
+            for row in 0..<rows.rowCount { target[row] = source[row] < 0 ? 1 : 0 }
+            return flags
+        }
+        if let deleteWhen { deletions = marked(rows, deleteWhen, deletions, now: now) }
+        builder.add(
+            rows.columns, count: rows.rowCount,
+            isDeletion: deletions.map { UnsafePointer($0.pointer(to: UInt8.self)) },
+            rowtimes: rows.stored.map { UnsafePointer($0.rowtime.integers) },
+            changed: { [self] key, row in
+                if let row {
+                    pending.put(time: 0, key: key.bytes) { $0.append(contentsOf: row.bytes) }
+                } else {
+                    pending.delete(time: 0, key: key.bytes)
+                }
+            })
+    }
+
+    /// One byte a row: 1 where the row is a deletion by the expression, or was one before.
+    private func marked(
+        _ rows: SourceRows, _ deleteWhen: ExpressionEvaluator, _ known: Buffer?, now: Int64
+    ) -> Buffer {
+        let batch = Batch(
+            columns: rows.columns, rowtime: .repeating(now, count: rows.rowCount),
+            rowCount: rows.rowCount)
+        let (selection, _) = deleteWhen.evaluateFilter(batch, now: now)
+        let flags = known ?? Buffer(capacity: rows.rowCount)
+        if known == nil { memset(flags.base, 0, rows.rowCount) }
+        let flag = flags.pointer(to: UInt8.self)
+        for index in 0..<selection.count { flag[Int(selection.pointer[index])] = 1 }
+        return flags
     }
 
     private func publish(_ state: TableState) {

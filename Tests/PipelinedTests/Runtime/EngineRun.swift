@@ -31,7 +31,8 @@ struct EngineRun {
             options.blockingThreads = 1
             options.commitsEachBatch = commitsEachBatch
             options.existingOutput = existing
-            let engine = EmbeddedEngine(options: options, state: state, fileEvents: nil)
+            let engine = EmbeddedEngine(
+                options: options, state: state, topics: try TopicService.open(state), fileEvents: nil)
             defer { engine.close() }
             let ended = Pipelined.Semaphore()
             let exit = Mutex<PipelineExit?>(nil)

@@ -35,7 +35,8 @@ struct PipelineLifetimeTests {
         var options = EngineOptions()
         options.workers = 1
         options.blockingThreads = 1
-        let engine = EmbeddedEngine(options: options, state: state, fileEvents: nil)
+        let engine = EmbeddedEngine(
+            options: options, state: state, topics: try TopicService.open(state), fileEvents: nil)
         defer { engine.close() }
         try use(engine)
     }
