@@ -133,30 +133,6 @@ struct StdoutSinkTests {
     }
 }
 
-@Suite("Sink factory")
-struct SinkFactoryTests {
-    @Test("makes a dead letter file that says what and where")
-    func deadLetters() throws {
-        let folder = try TemporaryFolder("dead")
-        let path = folder.path(of: "dead-letters/p.ndjson")
-        let sink = try SinkFactory.deadLetters(path: path)
-        try sink.recover(token: nil)
-        try sink.write(
-            batch([
-                column(bytes: [[0x61, 0xff]]), column(["cannot read"]), column(["events"]),
-                column(["in.log"]), column([12]),
-            ]))
-        let cut = try sink.cut(epoch: 1)
-        try cut.sync()
-        try cut.commit()
-        #expect(
-            try folder.read("dead-letters/p.ndjson")
-                == "{\"raw\":\"a\u{fffd}\",\"error\":\"cannot read\",\"node\":\"events\","
-                + "\"source\":\"in.log\",\"position\":12}\n")
-        #expect(SinkFactory.deadLetterSchema.count == 5)
-    }
-}
-
 @Suite("Glob and rotated names")
 struct NameTests {
     @Test(

@@ -109,7 +109,8 @@ struct FormatTests {
         Array("c".utf8).withUnsafeBytes { blocks.appendPayload($0) }
         blocks.noteRow(time: 1500)
         try writer.append(&blocks)
-        try writer.seal()
+        try writer.seal(SegmentSeal())
+        try writer.sync()
         writer.close()
     }
 }

@@ -25,7 +25,7 @@ struct SegmentTests {
             try writer.append(&blocks)
             try writer.sync()
         }
-        if isSealed { try writer.seal() }
+        if isSealed { try writer.seal(SegmentSeal()) }
         writer.close()
         return (disk, writer.tip)
     }

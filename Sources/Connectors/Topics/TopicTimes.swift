@@ -20,10 +20,11 @@ package enum TopicTimes {
         guard case .block(let block) = step else { return first }
         do throws(RowBlockError) {
             let reader = try RowBlockReader(buffer, block.payload)
-            let times = try reader.rowtime().integers
-            let offsets = try reader.offsets()?.pointer(to: Int64.self)
-            for row in 0..<reader.rowCount where times[row] >= time {
-                return max(first, block.firstOffset + UInt64(offsets?[row] ?? Int64(row)))
+            let rowtime = try reader.rowtime()
+            let offsets = try reader.offsets()
+            for row in 0..<reader.rowCount where rowtime.integers[row] >= time {
+                let relative = offsets.map { $0.pointer(to: Int64.self)[row] } ?? Int64(row)
+                return max(first, block.firstOffset + UInt64(relative))
             }
         } catch {
             // A block that cannot be read is for the reader to report.

@@ -62,12 +62,13 @@ final class TopicRecord {
 
     static func create(
         _ topic: String, name: String, definition: [UInt8], schema: [UInt8],
-        fileSystem: any FileSystem
+        firstIdentifier: UInt64, fileSystem: any FileSystem
     ) throws(StoreError) -> TopicRecord {
         let record = TopicRecord(
             try Journal.open(
                 directory: directory(of: topic), identity: Array("topic/\(name)".utf8),
                 fileSystem: fileSystem))
+        record.nextIdentifier = firstIdentifier
         try record.commit { record in
             record.put(node: topicNode, key: [], time: 0, value: definition)
             record.put(node: schemaNode, key: key(0), time: 0, value: schema)

@@ -128,7 +128,8 @@ package final class TopicStore: Sendable {
             try fileSystem.createDirectory(path, permissions: 0o700)
             try fileSystem.syncDirectory(directory)
             let record = try TopicRecord.create(
-                path, name: name, definition: definition, schema: schema, fileSystem: fileSystem)
+                path, name: name, definition: definition, schema: schema,
+                firstIdentifier: options.random(), fileSystem: fileSystem)
             let topic = Topic(
                 name: name, directory: path, record: record, partitions: [],
                 fileSystem: fileSystem, options: options)
