@@ -34,7 +34,7 @@ struct DirectoryTests {
         #expect(first.pipelines.map(\.path) == ["a.yaml"])
         #expect(first.failed.map(\.path) == ["b.yaml"])
         #expect(first.diagnostics.map(\.message) == ["two pipelines are called 'x'"])
-        let running = SpecDirectory.check(both, inForce: ["x": "b.yaml"])
+        let running = SpecDirectory.check(both, inForce: .init(pipelines: ["x": "b.yaml"]))
         #expect(running.pipelines.map(\.path) == ["b.yaml"])
     }
 

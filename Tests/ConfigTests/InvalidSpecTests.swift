@@ -19,9 +19,11 @@ struct InvalidSpecTests {
         // A folder that is there on every machine, so that the help names the same path.
         let result = loader(workingDirectory: "/usr")
             .load(bytes: bytes, path: "pipelines/invalid/\(name).yaml")
-        #expect(result.diagnostics.hasErrors)
-        #expect(!result.failed.isEmpty)
-        expectGolden(result.diagnostics.rendered, "invalid/\(name).txt")
+        let together = SpecDirectory.check(result.pipelines, topics: result.topics)
+        let diagnostics = result.diagnostics + together.diagnostics
+        #expect(diagnostics.hasErrors)
+        #expect(!(result.failed + together.failed).isEmpty)
+        expectGolden(diagnostics.rendered, "invalid/\(name).txt")
     }
 
     @Test("report ten mistakes of ten kinds as ten diagnostics, where they are")

@@ -5,12 +5,12 @@ import Testing
 
 private let page = repositoryRoot.appendingPathComponent("docs/spec-reference.md")
 
-/// The YAML blocks of the page that are whole pipelines.
+/// The YAML blocks of the page that are whole pipelines or topics.
 private let examples: [String] = {
     let text = (try? String(contentsOf: page, encoding: .utf8)) ?? ""
     return text.components(separatedBy: "```yaml\n").dropFirst()
         .compactMap { $0.components(separatedBy: "```").first }
-        .filter { $0.hasPrefix("pipeline:") }
+        .filter { $0.hasPrefix("pipeline:") || $0.hasPrefix("topic:") }
 }()
 
 @Suite("Spec reference")

@@ -107,10 +107,16 @@ extension Diagnostic {
     static func badName(
         _ name: String, what: String, at place: FileLocation
     ) -> Diagnostic {
-        Diagnostic(
-            "'\(name)' cannot be the name of a \(what)", at: place,
-            help: what == "pipeline"
-                ? "use lower-case letters, digits and '-', at most 63, not beginning with '-'"
-                : "use lower-case letters, digits and '_', at most 63, not beginning with a digit")
+        let help =
+            switch what {
+            case "pipeline":
+                "use lower-case letters, digits and '-', at most 63, not beginning with '-'"
+            case "topic":
+                "use lower-case letters, digits, '.', '_' and '-', at most 127, beginning with a "
+                    + "letter or digit"
+            default:
+                "use lower-case letters, digits and '_', at most 63, not beginning with a digit"
+            }
+        return Diagnostic("'\(name)' cannot be the name of a \(what)", at: place, help: help)
     }
 }

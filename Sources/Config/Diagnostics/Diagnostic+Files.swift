@@ -2,11 +2,12 @@
 extension Diagnostic {
     static func noPipeline(at place: FileLocation) -> Diagnostic {
         Diagnostic(
-            "a document begins with 'pipeline: NAME'", at: place, label: "this one does not")
+            "a document begins with 'pipeline: NAME' or 'topic: NAME'", at: place,
+            label: "this one does not")
     }
 
     static func emptyFile(_ path: String) -> Diagnostic {
-        Diagnostic("\(path) holds no pipeline", at: nil, severity: .warning)
+        Diagnostic("\(path) holds no pipeline and no topic", at: nil, severity: .warning)
     }
 
     static func duplicatePipeline(

@@ -1,12 +1,16 @@
 /// The fields of sources, tables and sinks, their connectors and formats.
 extension SpecFields {
     /// Connectors that the language names and this version does not have.
-    static let laterConnectors = ["topic", "socket", "exec", "http", "kafka", "postgres", "sqlite"]
+    static let laterConnectors = ["socket", "exec", "http", "kafka", "postgres", "sqlite"]
 
     private static let connectorFields = [
         SpecField(
             "file", .mapping, "Reads files; see *file source*. One connector is required.",
             example: "file: {path: data/events.ndjson}"),
+        SpecField(
+            "topic", .name,
+            "Reads a topic of the store. Takes no `format`, and brings its schema.",
+            example: "topic: orders"),
         SpecField(
             "stdin", .mapping, "Reads standard input, under `run` only. Takes no options.",
             example: "stdin: {}"),
@@ -25,8 +29,9 @@ extension SpecFields {
             "The zone of text without an offset: an IANA name, `±hh:mm`, or `local` for the "
                 + "machine's.", example: "timezone: Europe/Berlin"),
         SpecField(
-            "schema", .mapping, required: true,
-            "The columns: `name: type`, or `name: {type, path, default, required}`.",
+            "schema", .mapping,
+            "The columns: `name: type`, or `name: {type, path, default, required}`. Required, except "
+                + "with `topic`: there it picks columns by `name: type`; all of them otherwise.",
             example: "schema: {ad_id: string, event_time: timestamp(ms)}"),
     ]
 
@@ -35,25 +40,27 @@ extension SpecFields {
         connectorFields + readingFields + [
             SpecField(
                 "event_time", .either("a mapping, or `arrival`"), default: "arrival",
-                "What says when a row happened; see *event time*.",
+                "What says when a row happened; see *event time*. A topic's rows have theirs already, "
+                    + "which counts unless this is given.",
                 example: "event_time: {column: event_time, max_out_of_orderness: 2s}"),
             SpecField(
                 "metadata", .mapping, "Columns from outside the row, after those of `schema`.",
                 example: "metadata: {path: file.path}"),
-        ],
-        later: laterConnectors + ["start", "stop"])
+        ] + topicReadingFields,
+        later: laterConnectors)
 
     package static let table = FieldGroup(
         "table", at: "tables.NAME",
         connectorFields + readingFields + [
             SpecField(
-                "key", .columns, required: true, "The columns that identify a row.",
+                "key", .columns,
+                "The columns that identify a row. Required, except over a topic that has a key.",
                 example: "key: [ad_id]"),
             SpecField(
                 "delete_when", .expression, "A row for which this is true removes its key.",
                 example: "delete_when: status = 'gone'"),
-        ],
-        later: laterConnectors + ["metadata", "event_time", "history", "start", "stop"])
+        ] + topicReadingFields,
+        later: laterConnectors + ["metadata", "event_time", "history"])
 
     package static let fileSource = FieldGroup(
         "file source", at: "sources.NAME.file",
@@ -205,15 +212,20 @@ extension SpecFields {
                 "file", .mapping, "Writes files; see *file sink*. One connector is required.",
                 example: "file: {path: out/counts.ndjson}"),
             SpecField(
+                "topic", .name, "Writes a topic of the store. Takes no `format`.",
+                example: "topic: campaign-views"),
+            SpecField(
                 "stdout", .mapping, "Writes to standard output. Takes no options.",
                 example: "stdout: {}"),
             SpecField(
-                "format", .either("`json`, `csv`, `lines`, or `{NAME: options}`"), required: true,
-                "How rows are written.", example: "format: json"),
+                "format", .either("`json`, `csv`, `lines`, or `{NAME: options}`"),
+                "How rows are written. Required for `file` and `stdout`.",
+                example: "format: json"),
             SpecField(
                 "mode", .choice(["append", "upsert", "changelog"]), default: "append",
                 "What is written of a change: `append` takes new rows only; `upsert` writes the row "
-                    + "or its deletion, `changelog` every change, each with `_op`.",
+                    + "or its deletion, `changelog` every change, each with `_op`. Of a topic it is "
+                    + "the topic's mode.",
                 example: "mode: upsert"),
             SpecField(
                 "key", .columns,
@@ -223,8 +235,13 @@ extension SpecFields {
                 "delete_when", .expression,
                 "`upsert`, `changelog`: a row for which this is true is written as a deletion.",
                 example: "delete_when: quantity = 0"),
+            SpecField(
+                "guarantee", .choice(["exactly_once", "at_least_once"]),
+                "What is asked of the sink: a pipeline that cannot give `exactly_once` is refused. "
+                    + "Files and topics give it, unless a source is `stdin`.",
+                example: "guarantee: exactly_once"),
         ],
-        later: laterConnectors + ["guarantee"])
+        later: laterConnectors)
 
     package static let fileSink = FieldGroup(
         "file sink", at: "sinks.NAME.file",

@@ -1,9 +1,9 @@
 /// Every field of the spec language that this version reads, in the order of the reference.
 package enum SpecFields {
     package static let all: [FieldGroup] = [
-        document, source, table, fileSource, generate, generateColumn, generateKey, generateTime,
-        format, json, csv, schemaField, eventTime, metadata, step, join, aggregate, window, hopping,
-        sink, fileSink, roll, settings,
+        document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
+        generateTime, format, json, csv, schemaField, eventTime, metadata, step, join, aggregate,
+        window, hopping, sink, fileSink, roll, settings, topic, retention, compaction,
     ]
 
     package static let document = FieldGroup(
@@ -90,7 +90,8 @@ package enum SpecFields {
             SpecField(
                 "COLUMN", .choice(MetadataColumn.Origin.allCases.map(\.rawValue)),
                 "A column from outside the row: the file's path (string), the line in it (bigint), "
-                    + "or the clock when it was read (timestamp).",
+                    + "or the clock when it was read (timestamp); of a topic the partition (string), "
+                    + "the row's number in it (bigint), or the clock when it was appended (timestamp).",
                 example: "metadata: {path: file.path, line: file.line}")
         ])
 

@@ -24,9 +24,12 @@ extension LoadContext {
 
     /// Reads the connector of a source or table. `schema` is nil where it is not fully known.
     func readSourceConnector(
-        _ node: FieldReader, role: SourceRole, schema: ReadSchema
+        _ node: FieldReader, role: SourceRole, schema: ReadSchema, topic: ReadTopic?
     ) -> SourceConnector? {
-        switch connectorKey(node, among: ["file", "stdin", "generate"]) {
+        let key = connectorKey(node, among: ["file", "topic", "stdin", "generate"])
+        if let key, key != "topic" { refuseTopicFields(node, key) }
+        switch key {
+        case "topic": return readTopicSource(node, topic, role: role).map { .topic($0) }
         case "file": return readFileSource(node, role).map { .file($0) }
         case "stdin": return takesNothing("stdin", node) ? .stdin : nil
         case "generate":
@@ -106,8 +109,11 @@ extension LoadContext {
     }
 
     /// Reads the connector of a sink over `shape`.
-    func readSinkConnector(_ node: FieldReader, _ shape: NodeShape) -> SinkConnector? {
-        switch connectorKey(node, among: ["file", "stdout"]) {
+    func readSinkConnector(
+        _ node: FieldReader, _ shape: NodeShape, topic: SpecText?
+    ) -> SinkConnector? {
+        switch connectorKey(node, among: ["file", "topic", "stdout"]) {
+        case "topic": return topic.map { .topic(TopicSinkOptions(name: $0.value)) }
         case "file": return readFileSink(node, shape).map { .file($0) }
         case "stdout": return takesNothing("stdout", node) ? .stdout : nil
         default: return nil

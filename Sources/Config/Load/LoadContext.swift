@@ -7,6 +7,9 @@ final class LoadContext {
     let environment: SpecEnvironment
     let options: SpecLoadOptions
     let allowedPaths: AllowedPaths
+    /// What the document is, seen beforehand.
+    let outline: DocumentOutline
+    let topics: TopicKnowledge
     private(set) var diagnostics: [Diagnostic] = []
     private(set) var hasErrors = false
     private var columnsLeft = SpecLimits.columnsInAllMax
@@ -15,12 +18,15 @@ final class LoadContext {
 
     init(
         source: SourceText, environment: SpecEnvironment, options: SpecLoadOptions,
-        allowedPaths: AllowedPaths
+        allowedPaths: AllowedPaths, outline: DocumentOutline = DocumentOutline(),
+        topics: TopicKnowledge = TopicKnowledge()
     ) {
         self.source = source
         self.environment = environment
         self.options = options
         self.allowedPaths = allowedPaths
+        self.outline = outline
+        self.topics = topics
     }
 
     /// Adds a diagnostic; past ``SpecLimits/diagnosticsMax`` it is not even made.

@@ -13,8 +13,10 @@ extension PipelineReader {
         let shape = input.map { self.shape(of: $0.reference) } ?? .unknown
         let owner = input?.scalar.text ?? node.name
         let scope = ColumnScope(owner: owner, shape: shape, qualifier: input?.reference.node)
-        let connector = context.readSinkConnector(reader, shape)
+        let topic = readTopic(of: node, reader)
+        let connector = context.readSinkConnector(reader, shape, topic: topic)
         if case .file = connector { locations.paths[node.name] = pathLocation(reader) }
+        checkGuarantee(reader)
         let format = readSinkFormat(reader, shape)
         let mode = readMode(reader, shape, scope, input)
         let deleteWhen = reader.value("delete_when").flatMap {
@@ -31,7 +33,55 @@ extension PipelineReader {
                 connector: connector, format: format, mode: mode, deleteWhen: deleteWhen))
     }
 
+    /// `topic:` of a sink; nil when it is absent or reported.
+    private func readTopic(of node: NodeDeclaration, _ reader: FieldReader) -> SpecText? {
+        guard reader.has("topic"), let name = context.readTopicSink(reader) else { return nil }
+        let place = context.location(name.scalar)
+        locations.topics[node.name] = place
+        topicWrites.append(TopicUse(topic: name.value, written: name.written, place: place))
+        return name
+    }
+
+    private enum Guarantee: String {
+        case exactlyOnce = "exactly_once"
+        case atLeastOnce = "at_least_once"
+    }
+
+    /// `guarantee:` asks; what is given follows from the connectors.
+    private func checkGuarantee(_ reader: FieldReader) {
+        guard reader.has("guarantee"),
+            reader.choice("guarantee", Guarantee.self) == .exactlyOnce
+        else { return }
+        let place = context.location(reader.rawValue("guarantee")?.range ?? reader.start)
+        if reader.has("stdout") {
+            context.report(
+                .guaranteeNotGiven(
+                    "what was written to standard output cannot be taken back",
+                    help: "write to a file or a topic, or ask for at_least_once", at: place))
+        } else if let source = stdinReader, node(source)?.kind == .source {
+            context.report(
+                .guaranteeNotGiven(
+                    "'\(source)' reads standard input, which cannot be read again",
+                    help: "read from a file or a topic, or ask for at_least_once", at: place))
+        }
+    }
+
     private func readSinkFormat(_ reader: FieldReader, _ shape: NodeShape) -> FormatSpec? {
+        if reader.has("topic") {
+            if reader.has("format") {
+                context.report(
+                    .isNot(
+                        "format", "does not go with 'topic', whose rows are no text",
+                        at: context.location(reader.keyRange("format")), help: "remove it"))
+            }
+            return FormatSpec.none
+        }
+        if !reader.has("format"), !reader.hasForeignKeys {
+            context.report(
+                .missingField(
+                    SpecFields.sink["format"]!, owner: reader.owner,
+                    at: context.location(reader.start)))
+        }
         // A sink that is not supported yet may need none.
         if !reader.has("format"), reader.hasForeignKeys { return nil }
         guard let format = context.readFormat(reader, timezone: "UTC") else { return nil }

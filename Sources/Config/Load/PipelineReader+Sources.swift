@@ -5,10 +5,12 @@ extension PipelineReader {
         shapes[node.name] = .unknown
         guard let reader = FieldReader(node.value, SpecFields.source, owner: node.owner, context)
         else { return }
-        let schema = context.readSchema(reader)
+        let topic = readTopic(node, reader)
+        let schema = readSchema(reader, topic)
         let metadata = reader.has("metadata") ? readMetadata(reader, schema) : []
         let timezone = context.readTimezone(reader)
-        let connector = context.readSourceConnector(reader, role: .stream, schema: schema)
+        let connector = context.readSourceConnector(
+            reader, role: .stream, schema: schema, topic: topic)
         noteSourcePath(connector, node.name, reader)
         let format = readSourceFormat(reader, connector, schema, timezone)
         let fields =
@@ -16,38 +18,38 @@ extension PipelineReader {
             + metadata.map { Field($0.name, $0.origin.type) }
         let shape = NodeShape(
             schema: Schema(fields), doubtful: schema.doubtful, isOpen: schema.isOpen,
-            change: .append)
+            change: reader.has("topic") ? change(of: topic, schema) : .append)
         shapes[node.name] = shape
         let eventTime = readEventTime(reader, shape, owner: node.name)
-        guard let connector, let format, let eventTime else { return }
+        guard let connector, let format, let eventTime, let change = shape.change else { return }
         sources.append(
             SourceSpec(
                 name: node.name, connector: connector, format: format, fields: schema.fields,
                 metadata: metadata, eventTime: eventTime,
-                output: NodeOutput(schema: shape.schema, change: .append)))
+                output: NodeOutput(schema: shape.schema, change: change)))
+    }
+
+    private func readSchema(_ reader: FieldReader, _ topic: ReadTopic?) -> ReadSchema {
+        reader.has("topic") ? readTopicSchema(reader, topic) : context.readSchema(reader)
     }
 
     func readTable(_ node: NodeDeclaration) {
         shapes[node.name] = .unknown
         guard let reader = FieldReader(node.value, SpecFields.table, owner: node.owner, context)
         else { return }
-        let schema = context.readSchema(reader)
+        let topic = readTopic(node, reader)
+        let schema = readSchema(reader, topic)
         let timezone = context.readTimezone(reader)
-        let connector = context.readSourceConnector(reader, role: .table, schema: schema)
+        let connector = context.readSourceConnector(
+            reader, role: .table, schema: schema, topic: topic)
         noteSourcePath(connector, node.name, reader)
         let format = readSourceFormat(reader, connector, schema, timezone)
         var shape = NodeShape(
             schema: Schema(schema.fields.map { Field($0.name, $0.type) }),
             doubtful: schema.doubtful, isOpen: schema.isOpen, change: nil)
         let scope = ColumnScope(owner: node.name, shape: shape, qualifier: node.name)
-        let keyNames = reader.names("key")
-        let key = context.columns(keyNames ?? [], in: scope)
-        if let keyNames, keyNames.isEmpty {
-            context.report(.emptyList("key", at: context.location(reader.keyRange("key"))))
-        }
-        if let keyNames, key.count == keyNames.count, !key.isEmpty {
-            shape.change = .updating(key: key.map { shape.schema[$0].name })
-        }
+        let key = readKey(reader, topic, shape, scope) ?? []
+        if !key.isEmpty { shape.change = .updating(key: key.map { shape.schema[$0].name }) }
         shapes[node.name] = shape
         tableKeys[node.name] = key.map { shape.schema[$0] }
         let deleteWhen = reader.value("delete_when").flatMap {
@@ -94,6 +96,7 @@ extension PipelineReader {
         _ reader: FieldReader, _ connector: SourceConnector?, _ schema: ReadSchema,
         _ timezone: String
     ) -> FormatSpec? {
+        if reader.has("topic") { return FormatSpec.none }
         if reader.has("generate") {
             if reader.has("format") {
                 context.report(
@@ -147,8 +150,16 @@ extension PipelineReader {
                 continue
             }
             if let origin = MetadataColumn.Origin(rawValue: scalar.text) {
+                if origin != .arrival, origin.isOfTopic != reader.has("topic") {
+                    context.report(
+                        .isNot(
+                            scalar.text,
+                            origin.isOfTopic
+                                ? "is of topics only" : "is of files, and this is a topic",
+                            at: context.location(scalar)))
+                }
                 columns.append(MetadataColumn(name: name, origin: origin))
-            } else if scalar.text == "topic" || scalar.text.hasPrefix("topic.") {
+            } else if scalar.text == "topic" {
                 context.report(
                     .notSupported("metadata '\(scalar.text)'", at: context.location(scalar)))
             } else {

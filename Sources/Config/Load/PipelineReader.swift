@@ -30,6 +30,9 @@ final class PipelineReader {
     var tableKeys: [String: [Field]] = [:]
     /// The node that reads standard input.
     var stdinReader: String?
+    /// The topics that sources and tables name, and those that sinks do.
+    var topicReads: [TopicUse] = []
+    var topicWrites: [TopicUse] = []
 
     var sources: [SourceSpec] = []
     var tables: [TableSpec] = []
@@ -54,6 +57,7 @@ final class PipelineReader {
         for node in nodes where node.kind == .sink { readSink(node) }
         let settings = readSettings()
         reportUnread()
+        reportSelfFeeding(name)
         guard !context.hasErrors else { return nil }
         let spec = PipelineSpec(
             name: name, description: description?.value, path: context.source.path, line: line,

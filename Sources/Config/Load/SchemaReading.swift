@@ -10,9 +10,12 @@ struct ReadSchema {
 }
 
 extension LoadContext {
-    /// Reads `schema:` of a source or table.
+    /// Reads `schema:` of a source, a table or a topic's document.
     func readSchema(_ node: FieldReader) -> ReadSchema {
         var result = ReadSchema()
+        if !node.has("schema"), let field = node.group["schema"], !field.isRequired {
+            report(.missingField(field, owner: node.owner, at: location(node.start)))
+        }
         let entries = node.namedEntries("schema")
         result.isOpen = entries.isEmpty
         if entries.count > SpecLimits.columnsMax {

@@ -6,27 +6,41 @@ import Musl
 
 /// What only shows when all specs of a directory are looked at together.
 package enum SpecDirectory {
-    /// The specs that may run together, and why the others may not.
+    /// The specs and topics that may stand together, and why the others may not.
     package struct Checked: Sendable {
-        package var pipelines: [PipelineSpec]
-        package var failed: [LoadResult.Failed]
-        package var diagnostics: [Diagnostic]
+        package var pipelines: [PipelineSpec] = []
+        package var topics: [TopicSpec] = []
+        package var failed: [LoadResult.Failed] = []
+        package var diagnostics: [Diagnostic] = []
     }
 
-    /// Checks that names are unique, that no two sinks share a path and that no spec reads another
-    /// one's file sink.
+    /// The path that each pipeline and each topic document in force was read from, by name.
+    package struct InForce: Sendable {
+        package var pipelines: [String: String]
+        package var topics: [String: String]
+
+        package init(pipelines: [String: String] = [:], topics: [String: String] = [:]) {
+            self.pipelines = pipelines
+            self.topics = topics
+        }
+    }
+
+    /// Checks that names are unique, that no two sinks share a path, that no spec reads another
+    /// one's file sink, and that all that write a topic agree with its document or each other.
     ///
     /// Of two specs that conflict the one that is in force stands, otherwise the first by path and
     /// line; the other fails.
     /// - Parameters:
     ///   - pipelines: All that loaded, of all files.
-    ///   - inForce: The path that each running pipeline was read from, by name.
-    ///   - workingDirectory: What relative paths start from.
-    /// - Complexity: O(paths), and for patterns O(patterns × paths).
+    ///   - topics: The documents that loaded.
+    /// - Complexity: O(paths + topics), and for patterns O(patterns × paths).
     package static func check(
-        _ pipelines: [PipelineSpec], inForce: [String: String] = [:]
+        _ pipelines: [PipelineSpec], topics: [TopicSpec] = [], inForce: InForce = InForce()
     ) -> Checked {
-        var result = Checked(pipelines: [], failed: [], diagnostics: [])
+        var result = Checked()
+        var claims = TopicClaims()
+        checkTopics(topics, inForce.topics, &claims, &result)
+        let inForce = inForce.pipelines
         let ordered = pipelines.sorted { left, right in
             let leftRank = inForce[left.name] == left.path ? 0 : 1
             let rightRank = inForce[right.name] == right.path ? 0 : 1
@@ -42,6 +56,7 @@ package enum SpecDirectory {
                         spec.name, at: spec.locations.name, first: first.locations.name))
             } else {
                 problems = files.conflicts(of: spec)
+                if problems.isEmpty { problems = claims.check(spec) }
             }
             if problems.isEmpty {
                 names[spec.name] = spec
@@ -65,7 +80,36 @@ package enum SpecDirectory {
     /// The same between the nodes of one spec.
     static func conflicts(within spec: PipelineSpec) -> [Diagnostic] {
         var files = FileUses()
-        return files.conflictsWithin(spec)
+        var claims = TopicClaims()
+        return files.conflictsWithin(spec) + claims.check(spec)
+    }
+
+    private static func checkTopics(
+        _ topics: [TopicSpec], _ inForce: [String: String], _ claims: inout TopicClaims,
+        _ result: inout Checked
+    ) {
+        let ordered = topics.sorted { left, right in
+            let leftRank = inForce[left.name] == left.path ? 0 : 1
+            let rightRank = inForce[right.name] == right.path ? 0 : 1
+            return (leftRank, left.path, left.line) < (rightRank, right.path, right.line)
+        }
+        var names: [String: TopicSpec] = [:]
+        for topic in ordered {
+            if let first = names[topic.name] {
+                result.diagnostics.append(
+                    .duplicateTopic(
+                        topic.name, at: topic.locations.name, first: first.locations.name))
+                result.failed.append(
+                    LoadResult.Failed(
+                        kind: .topic, name: topic.name, path: topic.path, line: topic.line))
+            } else {
+                names[topic.name] = topic
+                claims.declare(topic)
+            }
+        }
+        result.topics = topics.filter { topic in
+            names[topic.name].map { $0.path == topic.path && $0.line == topic.line } == true
+        }
     }
 }
 

@@ -1,16 +1,34 @@
 import Operators
 
+/// A file to be read: its bytes, and what it is called in messages.
+package struct SpecInput: Sendable {
+    package var path: String
+    package var bytes: [UInt8]
+
+    package init(path: String, bytes: [UInt8]) {
+        self.path = path
+        self.bytes = bytes
+    }
+}
+
 /// What one file gave.
 package struct LoadResult: Sendable {
     /// A document that is no usable pipeline, or no usable topic.
     package struct Failed: Hashable, Sendable {
         package enum Kind: Hashable, Sendable { case pipeline, topic }
-        package var kind = Kind.pipeline
+        package let kind: Kind
         /// nil when not even its name could be read.
         package let name: String?
         package let path: String
         /// The line of `pipeline:` or `topic:`, or where the document begins (1-based).
         package let line: Int
+
+        package init(kind: Kind = .pipeline, name: String?, path: String, line: Int) {
+            self.kind = kind
+            self.name = name
+            self.path = path
+            self.line = line
+        }
     }
 
     /// The sound ones, in the order of the file.
@@ -20,121 +38,126 @@ package struct LoadResult: Sendable {
     /// Names of the topics that sources and tables name, also those of pipelines that failed: what
     /// the result depends on besides the file.
     package var topicsRead: Set<String> = []
+    /// What was known of those when the file was read; what was not known is not in it.
+    package var topicsKnown: [String: KnownTopic] = [:]
     package var failed: [Failed] = []
     /// In the order of the file. Notes and warnings may stand beside sound pipelines.
     package var diagnostics: [Diagnostic] = []
 }
 
-/// Reads spec files: bytes in, pipelines or diagnostics out.
+/// Reads spec files: bytes in, pipelines, topics or diagnostics out.
 ///
 /// A value without state; loading opens nothing but `${file:…}` secrets and never traps, whatever
-/// the bytes.
+/// the bytes. What only shows between pipelines and topics is for ``SpecDirectory``.
 package struct SpecLoader: Sendable {
-    private let environment: SpecEnvironment
-    private let options: SpecLoadOptions
+    let environment: SpecEnvironment
+    let options: SpecLoadOptions
 
     package init(environment: SpecEnvironment, options: SpecLoadOptions = SpecLoadOptions()) {
         self.environment = environment
         self.options = options
     }
 
-    /// Reads all documents of one file.
+    /// Reads all documents of one file, which may read each other's topics.
     ///
-    /// Each document becomes a pipeline or diagnostics, whatever its neighbours are. A file that
-    /// cannot be read as YAML gives none: half a file may look like a sound document.
+    /// Each document becomes a pipeline, a topic or diagnostics, whatever its neighbours are. A file
+    /// that cannot be read as YAML gives none: half a file may look like a sound document.
     /// - Parameters:
     ///   - bytes: The whole file; more than ``YamlLimits/fileBytesMax`` are refused.
     ///   - path: Names the file in messages.
     package func load(bytes: [UInt8], path: String) -> LoadResult {
-        let source = SourceText(path: path, bytes: bytes)
-        let yaml = parseYaml(source)
-        if let problem = yaml.problem {
-            return LoadResult(failed: namesOfBrokenFile(source), diagnostics: [problem])
-        }
-        var result = LoadResult()
-        let allowedPaths = AllowedPaths(environment)
-        var names: [String: FileLocation] = [:]
-        var usedOverrides: Set<String> = []
-        for document in yaml.documents {
-            let context = LoadContext(
-                source: source, environment: environment, options: options,
-                allowedPaths: allowedPaths)
-            for problem in document.diagnostics { context.report(problem) }
-            let read = readDocument(document.root, context, &names)
-            if let spec = read.spec {
-                result.pipelines.append(spec)
-            } else {
-                result.failed.append(
-                    LoadResult.Failed(name: read.name, path: path, line: read.line))
-            }
-            result.diagnostics += context.diagnostics
-            usedOverrides.formUnion(context.usedOverrides)
-        }
-        for name in options.parameterOverrides.keys.sorted() where !usedOverrides.contains(name) {
-            result.diagnostics.append(.unknownOverride(name, known: usedOverrides.sorted()))
-        }
-        if yaml.documents.isEmpty { result.diagnostics.append(.emptyFile(path)) }
-        result.diagnostics = result.diagnostics.inFileOrder()
+        load([SpecInput(path: path, bytes: bytes)])[0]
+    }
+
+    /// Reads files that belong together: pipelines may read topics that another file declares, or
+    /// that a pipeline of another file writes, in any order.
+    ///
+    /// `topic:` documents are read first, then pipelines, each when all that write its topics have
+    /// been read. Pipelines that read each other's topics in a circle need a topic of the circle
+    /// whose columns are known otherwise: by a document, from the store, or by the `schema:` of who
+    /// reads it.
+    /// - Returns: One result a file, in the order of `files`.
+    /// - Complexity: Each document is read once; those of a circle, and what follows from it, up to
+    ///   ``SpecFileSet/roundsMax`` times more.
+    package func load(_ files: [SpecInput]) -> [LoadResult] {
+        var set = SpecFileSet(files, self)
+        set.settle()
+        return set.finished()
+    }
+
+    func context(
+        _ source: SourceText, _ allowedPaths: AllowedPaths,
+        outline: DocumentOutline = DocumentOutline(), topics: TopicKnowledge = TopicKnowledge()
+    ) -> LoadContext {
+        LoadContext(
+            source: source, environment: environment, options: options,
+            allowedPaths: allowedPaths, outline: outline, topics: topics)
+    }
+}
+
+/// What one document gave.
+struct ReadDocument {
+    var pipeline: PipelineSpec?
+    var topic: TopicSpec?
+    var diagnostics: [Diagnostic] = []
+    var usedOverrides: Set<String> = []
+
+    var isSound: Bool { pipeline != nil || topic != nil }
+}
+
+extension LoadContext {
+    /// Reads a document as what it is; nothing when anything is wrong, which has been reported.
+    ///
+    /// - Parameter first: The document of the same file that has the name already.
+    func read(_ document: LocatedValue, first: FileLocation?) -> ReadDocument {
+        var result = ReadDocument()
+        readDocument(document, first, &result)
+        result.diagnostics = diagnostics
+        result.usedOverrides = usedOverrides
         return result
     }
 
     private func readDocument(
-        _ document: LocatedValue, _ context: LoadContext, _ names: inout [String: FileLocation]
-    ) -> (spec: PipelineSpec?, name: String?, line: Int) {
-        var line = context.location(document).line
+        _ document: LocatedValue, _ first: FileLocation?, _ result: inout ReadDocument
+    ) {
         guard case .mapping(let entries) = document.content else {
-            context.report(.noPipeline(at: context.location(document)))
-            return (nil, nil, line)
+            report(.noPipeline(at: location(document)))
+            return
         }
-        if let topic = entries.first(where: { $0.key.text == "topic" }),
-            !entries.contains(where: { $0.key.text == "pipeline" })
-        {
-            context.report(
-                .notSupported("a 'topic' document", at: context.location(topic.key)))
-            return (nil, nil, line)
-        }
-        guard let entry = entries.first(where: { $0.key.text == "pipeline" }) else {
-            context.report(.noPipeline(at: context.location(entries.first?.key.range ?? 0..<0)))
-            return (nil, nil, line)
-        }
-        line = context.location(entry.key).line
-        guard
-            let reader = FieldReader(
-                document, SpecFields.document, owner: "a pipeline", context),
-            let value = reader.value("pipeline"),
-            let scalar = context.scalar(value, SpecFields.document["pipeline"])
-        else { return (nil, nil, line) }
-        let place = context.location(scalar)
-        var name: String? = scalar.text
-        if !isPipelineName(scalar.text) {
-            context.report(.badName(scalar.text, what: "pipeline", at: place))
-            name = nil
-        } else if let first = names[scalar.text] {
-            context.report(.duplicatePipeline(scalar.text, at: place, first: first))
-        } else {
-            names[scalar.text] = place
-        }
-        let pipeline = PipelineReader(reader, context)
-        pipeline.locations.name = place
-        return (pipeline.read(name: scalar.text, line: line), name, line)
-    }
-
-    /// The names in a file that is not YAML, by its lines: whoever runs them keeps running.
-    private func namesOfBrokenFile(_ source: SourceText) -> [LoadResult.Failed] {
-        var failed: [LoadResult.Failed] = []
-        let text = String(decoding: source.bytes.prefix(YamlLimits.fileBytesMax), as: UTF8.self)
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
-            .enumerated() where line.hasPrefix("pipeline:")
-        {
-            let word = line.dropFirst(9).split { " \t\r\"'#".contains($0) }.first.map(String.init)
-            if let word, isPipelineName(word) {
-                failed.append(
-                    LoadResult.Failed(name: word, path: source.path, line: index + 1))
+        switch outline.kind {
+        case .neither: report(.noPipeline(at: location(entries.first?.key.range ?? 0..<0)))
+        case .pipeline:
+            guard
+                let reader = FieldReader(
+                    document, SpecFields.document, owner: "a pipeline", self),
+                let value = reader.value("pipeline"),
+                let name = scalar(value, SpecFields.document["pipeline"])
+            else { return }
+            let place = location(name)
+            if !isPipelineName(name.text) {
+                report(.badName(name.text, what: "pipeline", at: place))
+            } else if let first {
+                report(.duplicatePipeline(name.text, at: place, first: first))
             }
+            let pipeline = PipelineReader(reader, self)
+            pipeline.locations.name = place
+            result.pipeline = pipeline.read(name: name.text, line: outline.line)
+        case .topic:
+            guard
+                let reader = FieldReader(document, SpecFields.topic, owner: "a topic", self),
+                let value = reader.value("topic"),
+                let name = scalar(value, SpecFields.topic["topic"])
+            else { return }
+            let place = location(name)
+            if !isTopicName(name.text) {
+                report(.badName(name.text, what: "topic", at: place))
+            } else if TopicNames.isReserved(name.text) {
+                report(.reservedTopicDocument(name.text, at: place))
+            } else if let first {
+                report(.duplicateTopic(name.text, at: place, first: first))
+            }
+            let text = SpecText(value: name.text, written: name.text, scalar: name)
+            result.topic = readTopicDocument(reader, name: text, line: outline.line)
         }
-        if failed.isEmpty {
-            failed.append(LoadResult.Failed(name: nil, path: source.path, line: 1))
-        }
-        return failed
     }
 }

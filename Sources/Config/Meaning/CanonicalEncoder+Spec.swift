@@ -144,11 +144,27 @@ extension CanonicalEncoder {
         write(time.maxFutureMicros)
     }
 
+    /// The fields of a source or table. A topic's go by their names: where they stand in its schema
+    /// matters to who reads it, not to the rows.
+    private mutating func write(
+        _ fields: [FieldSpec], of connector: SourceConnector, _ depth: Depth
+    ) {
+        guard case .topic = connector, depth == .rows else {
+            write(fields) { $0.write($1) }
+            return
+        }
+        write(fields) { encoder, field in
+            encoder.write(field.name)
+            encoder.write(field.type.name)
+        }
+    }
+
     mutating func write(_ source: SourceSpec, _ depth: Depth) {
         write("source")
         write(source.connector, depth)
         write(source.format)
-        write(source.fields) { $0.write($1) }
+        write(source.fields, of: source.connector, depth)
+        if case .topic(let options) = source.connector { write(options.usesStoredTime) }
         write(source.metadata) { encoder, column in
             encoder.write(column.name)
             encoder.write(column.origin.rawValue)
@@ -160,7 +176,7 @@ extension CanonicalEncoder {
         write("table")
         write(table.connector, depth)
         write(table.format)
-        write(table.fields) { $0.write($1) }
+        write(table.fields, of: table.connector, depth)
         write(table.key) { $0.write(Int64($1)) }
         write(table.deleteWhen) { $0.write($1) }
     }

@@ -9,6 +9,9 @@ extension PipelineExplanation {
             lines.append("")
             let from = node.inputs.isEmpty ? "" : " ← " + node.inputs.joined(separator: ", ")
             lines.append("\(node.kind.rawValue) \(node.name)\(from)")
+            if let topic = node.topic {
+                lines.append("  \(node.kind == .sink ? "writes" : "reads ")     topic \(topic)")
+            }
             lines.append(
                 "  columns    "
                     + node.columns.map { "\($0.name) \($0.type.name)" }.joined(separator: ", "))
@@ -45,10 +48,14 @@ extension PipelineExplanation.Node {
         let columnTexts = columns.map {
             "{\"name\":\(jsonString($0.name)),\"type\":\(jsonString($0.type.name))}"
         }
+        let topicMember = topic.map { ["\"topic\":\(jsonString($0))"] } ?? []
         var members = [
             "\"name\":\(jsonString(name))", "\"kind\":\(jsonString(kind.rawValue))",
-            "\"inputs\":\(list(inputs))", "\"columns\":[\(columnTexts.joined(separator: ","))]",
-            "\"updating\":\(isUpdating)",
+            "\"inputs\":\(list(inputs))",
+        ]
+        members += topicMember
+        members += [
+            "\"columns\":[\(columnTexts.joined(separator: ","))]", "\"updating\":\(isUpdating)",
         ]
         if let key { members.append("\"key\":\(list(key))") }
         switch state {

@@ -18,6 +18,8 @@ package struct PipelineExplanation: Hashable, Sendable {
         package var kind: Kind
         /// `events`, `per_campaign.late`; a join names its table last.
         package var inputs: [String]
+        /// The topic that a source or table reads, or that a sink writes.
+        package var topic: String?
         /// Of the output; of a sink, what it writes.
         package var columns: [Field]
         package var isUpdating: Bool
@@ -45,7 +47,10 @@ package struct PipelineExplanation: Hashable, Sendable {
 
     private static func explain(_ source: SourceSpec) -> Node {
         var reasons: [String] = []
+        var topic: TopicSourceOptions?
+        if case .topic(let options) = source.connector { topic = options }
         switch source.eventTime.value {
+        case .arrival where topic?.usesStoredTime == true: break
         case .arrival: reasons.append("event time is when a row was read")
         case .expression(let expression):
             if expression.usesNow { reasons.append("event time reads now()") }
@@ -56,9 +61,17 @@ package struct PipelineExplanation: Hashable, Sendable {
         if source.metadata.contains(where: { $0.origin == .arrival }) {
             reasons.append("metadata holds when a row was read")
         }
+        if let topic { reasons += topic.notRepeatable }
+        var isUpdating = false
+        var key: [String]?
+        if case .updating(let columns) = source.output.change {
+            isUpdating = true
+            key = columns
+        }
         return Node(
-            name: source.name, kind: .source, inputs: [], columns: source.output.schema.fields,
-            isUpdating: false, key: nil, state: .none, guarantee: nil, notRepeatable: reasons)
+            name: source.name, kind: .source, inputs: [], topic: topic?.name,
+            columns: source.output.schema.fields, isUpdating: isUpdating, key: key, state: .none,
+            guarantee: nil, notRepeatable: reasons)
     }
 
     private static func explain(_ table: TableSpec) -> Node {
@@ -66,8 +79,15 @@ package struct PipelineExplanation: Hashable, Sendable {
         if case .file(let file) = table.connector, file.refreshMicros != nil {
             reasons.append("its rows change while streams flow")
         }
+        var topic: String?
+        if case .topic(let options) = table.connector {
+            topic = options.name
+            if options.stop == nil { reasons.append("its rows change while streams flow") }
+            reasons += options.notRepeatable
+        }
         return Node(
-            name: table.name, kind: .table, inputs: [], columns: table.output.schema.fields,
+            name: table.name, kind: .table, inputs: [], topic: topic,
+            columns: table.output.schema.fields,
             isUpdating: true, key: table.key.map { table.output.schema[$0].name },
             state: .unbounded("one row for each key of the table"), guarantee: nil,
             notRepeatable: reasons)
@@ -109,10 +129,13 @@ package struct PipelineExplanation: Hashable, Sendable {
         if case .upsert(let columns) = sink.mode { key = columns.map { sink.inputSchema[$0].name } }
         if sink.mode != .append { isUpdating = true }
         let readsStdin = spec.sources.contains { $0.connector == .stdin }
+        var topic: String?
+        if case .topic(let options) = sink.connector { topic = options.name }
         let guarantee: String
         switch sink.connector {
         case .file where !readsStdin, .topic where !readsStdin: guarantee = "exactly once"
-        case .file, .topic: guarantee = "at most once after a crash: standard input cannot be read again"
+        case .file, .topic:
+            guarantee = "at most once after a crash: standard input cannot be read again"
         case .stdout: guarantee = "at least once: what was written cannot be taken back"
         }
         var state = State.none
@@ -120,9 +143,24 @@ package struct PipelineExplanation: Hashable, Sendable {
             state = .unbounded("grows with the number of keys")
         }
         return Node(
-            name: sink.name, kind: .sink, inputs: [sink.input.text],
+            name: sink.name, kind: .sink, inputs: [sink.input.text], topic: topic,
             columns: sink.inputSchema.fields, isUpdating: isUpdating, key: key, state: state,
             guarantee: guarantee, notRepeatable: [])
+    }
+}
+
+extension TopicSourceOptions {
+    /// Why two runs may see other rows of the topic.
+    fileprivate var notRepeatable: [String] {
+        var reasons: [String] = []
+        for (name, position) in [("start", start as TopicPosition?), ("stop", stop)] {
+            switch position {
+            case .latest, .since: reasons.append("'\(name)' goes by when the pipeline first starts")
+            case .earliest, .offset, .timestamp, nil: break
+            }
+        }
+        if onGap == .skip { reasons.append("'on_gap: skip' goes on without rows that are gone") }
+        return reasons
     }
 }
 

@@ -68,6 +68,9 @@ package struct TopicSpec: Hashable, Sendable {
     package var evolution: Evolution
     /// The column, of type timestamp, that says when a produced row happened; its arrival otherwise.
     package var eventTime: String?
+    /// The sink that implies it, as messages name it: `sink 'counts' of 'ad-views'`; nil of a
+    /// document.
+    package var writer: String?
     /// Where its name stands.
     package var locations: SpecLocations
 
@@ -75,7 +78,7 @@ package struct TopicSpec: Hashable, Sendable {
         name: String, description: String? = nil, owner: String? = nil, path: String, line: Int,
         schema: Schema, fields: [FieldSpec]? = nil, key: [Int]? = nil, mode: Mode = .append,
         retention: Retention = .forever, compaction: Compaction? = nil,
-        evolution: Evolution = .compatible, eventTime: String? = nil,
+        evolution: Evolution = .compatible, eventTime: String? = nil, writer: String? = nil,
         locations: SpecLocations = SpecLocations()
     ) {
         self.name = name
@@ -91,8 +94,12 @@ package struct TopicSpec: Hashable, Sendable {
         self.compaction = compaction
         self.evolution = evolution
         self.eventTime = eventTime
+        self.writer = writer
         self.locations = locations
     }
+
+    /// What says how the topic is, as messages name it.
+    package var origin: String { writer ?? "\(path):\(line)" }
 
     /// The names of the key's columns.
     package var keyNames: [String]? { key.map { $0.map { schema[$0].name } } }
@@ -128,6 +135,13 @@ package struct KnownTopic: Hashable, Sendable {
         self.key = key
         self.mode = mode
         self.origin = origin
+    }
+
+    /// What a document says, or a sink implies.
+    package init(_ topic: TopicSpec) {
+        self.init(
+            schema: topic.schema, fields: topic.writer == nil ? topic.fields : nil,
+            key: topic.key, mode: topic.mode, origin: topic.origin)
     }
 
     /// Whether a spec that reads the topic is the same with either.

@@ -42,7 +42,7 @@ struct SpecReading: Sendable {
     static func conflicts(
         _ specs: [PipelineSpec], _ inForce: [String: String]
     ) -> [SpecConflict] {
-        let checked = SpecDirectory.check(specs, inForce: inForce)
+        let checked = SpecDirectory.check(specs, inForce: .init(pipelines: inForce))
         return checked.failed.map { failed in
             let own = checked.diagnostics.filter { diagnostic in
                 diagnostic.location.map { $0.file == failed.path && $0.line >= failed.line }

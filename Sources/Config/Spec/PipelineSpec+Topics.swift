@@ -1,0 +1,37 @@
+import Operators
+
+extension PipelineSpec {
+    /// What each sink that writes a topic implies about it, in the order of the sinks; a topic
+    /// that two of them write is there twice.
+    package var topicsWritten: [TopicSpec] {
+        sinks.compactMap { sink in
+            guard case .topic(let options) = sink.connector else { return nil }
+            var locations = SpecLocations()
+            locations.name = self.locations.topics[sink.name]
+            return TopicSpec(
+                name: options.name, path: path, line: locations.name?.line ?? line,
+                schema: sink.inputSchema, key: sink.topicKey, mode: sink.topicMode,
+                writer: "sink '\(sink.name)' of '\(name)'", locations: locations)
+        }
+    }
+}
+
+extension SinkSpec {
+    /// The mode of a topic that the sink writes.
+    package var topicMode: TopicSpec.Mode {
+        switch mode {
+        case .append: return .append
+        case .upsert: return .upsert
+        case .changelog: return .changelog
+        }
+    }
+
+    /// What identifies a row of a topic that the sink writes: positions in `inputSchema`.
+    package var topicKey: [Int]? {
+        switch mode {
+        case .append: return nil
+        case .upsert(let key): return key
+        case .changelog: return inputKey
+        }
+    }
+}
