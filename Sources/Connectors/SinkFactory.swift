@@ -51,7 +51,7 @@ package enum SinkFactory {
         topic.retention = TopicSpec.Retention(timeMicros: retentionMicros, bytes: nil)
         return TopicSink(
             spec, topic: topic, pipeline: topics.pipeline, catalog: topics.catalog,
-            clock: topics.clock)
+            clock: topics.clock, isLazy: true)
     }
 
     package static func deadLetterTopic(of pipeline: String) -> String {

@@ -15,15 +15,19 @@ final class TopicSink: Sink {
     private let partitionName: String
     private let writerName: String
     private let clock: @Sendable () -> Int64
+    /// Whether the topic is made when the first row comes, and not before.
+    private let isLazy: Bool
     private var writer: PartitionWriter?
     private var blocks: TopicBlocks
+    private var watermark = Int64.min
     package private(set) var written = SinkProgress(rows: 0, bytes: 0)
 
     /// - Parameter pipeline: Whose sink it is: with the sink's name it names the partition.
     init(
         _ sink: SinkSpec, topic: TopicSpec, pipeline: String, catalog: TopicCatalog,
-        clock: @escaping @Sendable () -> Int64
+        clock: @escaping @Sendable () -> Int64, isLazy: Bool = false
     ) {
+        self.isLazy = isLazy
         self.catalog = catalog
         spec = topic
         mode = sink.mode
@@ -36,6 +40,11 @@ final class TopicSink: Sink {
 
     func recover(token bytes: [UInt8]?) throws(ConnectorError) {
         close()
+        if isLazy, bytes == nil { return }
+        try open(token: bytes)
+    }
+
+    private func open(token bytes: [UInt8]?) throws(ConnectorError) {
         let (entry, version) = try catalog.apply(spec, isDocumented: false)
         var token: PartitionToken?
         if let bytes {
@@ -65,12 +74,16 @@ final class TopicSink: Sink {
             throw ConnectorError(error)
         }
         blocks = TopicBlocks(topic: spec.name, schemaVersion: version, clock: clock)
-        if let token { blocks.advance(to: token.watermark) }
+        blocks.advance(to: max(watermark, token?.watermark ?? .min))
     }
 
-    func advance(watermark: Int64) { blocks.advance(to: watermark) }
+    func advance(watermark: Int64) {
+        self.watermark = watermark
+        blocks.advance(to: watermark)
+    }
 
     func write(_ batch: Batch) throws(ConnectorError) {
+        if writer == nil { try open(token: nil) }
         var rows = batch.compacted()
         var operations = RowOperation.operations(rows, mode: mode, inputKey: inputKey)
         if let bytes = operations?.pointer(to: UInt8.self) {
@@ -105,7 +118,7 @@ final class TopicSink: Sink {
     func cut(epoch: UInt64) throws(ConnectorError) -> any SinkCut {
         try blocks.finish()
         if !blocks.blocks.isEmpty { try append() }
-        guard let writer else { throw .noTopicStore(spec.name) }
+        guard let writer else { return NothingCut() }
         do throws(StoreError) {
             let cut = try writer.cut(epoch: epoch, watermark: blocks.watermark)
             return TopicSinkCut(cut, topic: spec.name)
@@ -119,6 +132,13 @@ final class TopicSink: Sink {
         writer?.close()
         writer = nil
     }
+}
+
+/// The share of an epoch in a sink that has not had a row yet.
+private final class NothingCut: SinkCut {
+    let token: [UInt8] = []
+    func sync() throws(ConnectorError) {}
+    func commit() throws(ConnectorError) {}
 }
 
 /// An epoch's rows on their way to being visible in a topic.

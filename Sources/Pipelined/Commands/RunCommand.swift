@@ -18,7 +18,6 @@ enum RunCommand {
             return .usage
         }
         guard let overrides = parameters(invocation, terminal) else { return .usage }
-        guard let spec = load(invocation, overrides, terminal) else { return .failed }
         let taps = invocation.all("tap").map { NodeReference(text: $0) }
         let folder: String
         let isTemporary = invocation.text("state") == nil
@@ -36,9 +35,20 @@ enum RunCommand {
         do throws(EngineError) {
             let state = try openState(folder)
             defer { state.close() }
-            return try run(spec, invocation, taps, state, terminal)
+            let topics = try TopicService.open(state)
+            guard let loaded = try load(invocation, overrides, topics, terminal) else {
+                topics.close()
+                return .failed
+            }
+            do throws(EngineError) {
+                try topics.apply(loaded.topics)
+                return try run(loaded.spec, invocation, taps, state, topics, terminal)
+            } catch {
+                terminal.fail(error.at(loaded.spec.name))
+                return .failed
+            }
         } catch {
-            terminal.fail(error.at(spec.name))
+            terminal.fail(error.message)
             return .failed
         }
     }
@@ -61,8 +71,9 @@ enum RunCommand {
     }
 
     private static func load(
-        _ invocation: Invocation, _ overrides: [String: String], _ terminal: Terminal
-    ) -> PipelineSpec? {
+        _ invocation: Invocation, _ overrides: [String: String], _ topics: TopicService,
+        _ terminal: Terminal
+    ) throws(EngineError) -> (spec: PipelineSpec, topics: [TopicSpec])? {
         let path = invocation.operands[0]
         let files = SpecFiles([path])
         guard let file = files.files.first, files.files.count == 1 else {
@@ -72,7 +83,8 @@ enum RunCommand {
         }
         let loader = SpecLoader(
             environment: .of(invocation),
-            options: SpecLoadOptions(parameterOverrides: overrides))
+            options: SpecLoadOptions(
+                parameterOverrides: overrides, topics: try topics.known()))
         let loaded = loader.load(bytes: file.bytes, path: path)
         if !loaded.diagnostics.isEmpty { terminal.note(loaded.diagnostics.rendered) }
         if loaded.diagnostics.hasErrors { return nil }
@@ -82,7 +94,7 @@ enum RunCommand {
                     + "one; put each in a file of its own, or use 'serve'")
             return nil
         }
-        return loaded.pipelines[0]
+        return (loaded.pipelines[0], loaded.topics)
     }
 
     private static func temporaryFolder() throws(EngineError) -> String {
@@ -109,7 +121,7 @@ enum RunCommand {
 
     private static func run(
         _ spec: PipelineSpec, _ invocation: Invocation, _ taps: [NodeReference],
-        _ state: StateDirectory, _ terminal: Terminal
+        _ state: StateDirectory, _ topics: TopicService, _ terminal: Terminal
     ) throws(EngineError) -> ExitStatus {
         var options = EngineOptions()
         options.workers = 1
@@ -125,7 +137,7 @@ enum RunCommand {
         }
         let events = FileEvents()
         let engine = EmbeddedEngine(
-            options: options, state: state, topics: try TopicService.open(state), fileEvents: events)
+            options: options, state: state, topics: topics, fileEvents: events)
         defer {
             engine.close()
             events.close()

@@ -43,6 +43,24 @@ final class TopicService: Sendable {
         TopicConnection(catalog: catalog, pipeline: pipeline, clock: catalog.store.options.clock)
     }
 
+    /// What specs have to know of the topics that are there.
+    func known() throws(EngineError) -> [String: KnownTopic] {
+        do throws(ConnectorError) { return try catalog.known() } catch {
+            throw EngineError(error, node: nil)
+        }
+    }
+
+    /// Makes topics what their documents say.
+    func apply(_ documents: [TopicSpec]) throws(EngineError) {
+        for document in documents {
+            do throws(ConnectorError) {
+                _ = try catalog.apply(document, isDocumented: true)
+            } catch {
+                throw EngineError(error, node: nil)
+            }
+        }
+    }
+
     func close() { catalog.store.close() }
 }
 
