@@ -60,8 +60,10 @@ enum RunCommand {
         return result
     }
 
+    /// - Parameter knownTopics: The topics of the store that the run will have.
     private static func load(
-        _ invocation: Invocation, _ overrides: [String: String], _ terminal: Terminal
+        _ invocation: Invocation, _ overrides: [String: String], _ terminal: Terminal,
+        knownTopics: [String: KnownTopic] = [:]
     ) -> PipelineSpec? {
         let path = invocation.operands[0]
         let files = SpecFiles([path])
@@ -72,8 +74,10 @@ enum RunCommand {
         }
         let loader = SpecLoader(
             environment: .of(invocation),
-            options: SpecLoadOptions(parameterOverrides: overrides))
-        let loaded = loader.load(bytes: file.bytes, path: path)
+            options: SpecLoadOptions(parameterOverrides: overrides, topics: knownTopics))
+        var loaded = loader.load(bytes: file.bytes, path: path)
+        loaded.diagnostics +=
+            SpecDirectory.check(loaded.pipelines, topics: loaded.topics).diagnostics
         if !loaded.diagnostics.isEmpty { terminal.note(loaded.diagnostics.rendered) }
         if loaded.diagnostics.hasErrors { return nil }
         guard loaded.pipelines.count == 1 else {
