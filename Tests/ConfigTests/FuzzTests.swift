@@ -35,6 +35,7 @@ struct FuzzTests {
             #expect(
                 result.diagnostics.count <= 1000 && !result.diagnostics.rendered.contains("\u{1b}"),
                 "seed \(testSeed), round \(round)")
+            _ = SpecDirectory.check(result.pipelines, topics: result.topics).diagnostics.rendered
             for spec in result.pipelines {
                 #expect(spec.meaning.utf8.count == 64, "seed \(testSeed), round \(round)")
                 _ = PipelineExplanation(spec).json
@@ -49,7 +50,8 @@ struct FuzzTests {
             "\"", "\\", "|", ">", "\t", "---\n", "...\n", "!!str ", "${", "}", "(", ")", "*",
             "null",
             "~", "é", "\u{1F600}", "\u{1b}", "\0", "9999999999999999999", "-1", "0s", "99999999w",
-            "from: ", "select: ", "aggregate: ", "join: ", "sinks: ", ".late", "rowtime", "\u{85}",
+            "from: ", "select: ", "aggregate: ", "join: ", "sinks: ", "topic: ",
+            "start: ", "schema: ", ".late", "rowtime", "\u{85}",
         ]
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             let place = Int.random(in: 0...bytes.count, using: &random)

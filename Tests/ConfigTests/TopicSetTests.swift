@@ -186,7 +186,7 @@ struct TopicSetTests {
         let time = clock.measure { results = loader().load(files) }
         #expect(problems(results) == [])
         #expect(results.flatMap(\.pipelines).count == 1000)
-        // Quadratic work would be a hundred times this, also in a debug build.
-        #expect(time < .seconds(20))
+        // It takes a second or two; quadratic work would take minutes.
+        #expect(time < .seconds(60))
     }
 }

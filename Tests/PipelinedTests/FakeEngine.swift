@@ -101,6 +101,11 @@ final class FakePipeline: RunningPipeline {
     }
 }
 
+/// Reads each text by itself: specs of tests name no topics.
+func loadTiny(_ texts: [SpecLibrary.Text], _ known: [String: KnownTopic]) -> [LoadedFile] {
+    texts.map { loadTiny($0.file, $0.bytes) }
+}
+
 /// Specs in a language of one line for tests: `name [version] [window]`, `broken`, several by `;`.
 func loadTiny(_ file: String, _ bytes: [UInt8]) -> LoadedFile {
     var loaded = LoadedFile()

@@ -80,7 +80,8 @@ extension SpecFields {
                 "timestamp", .text, "The first row at this event time or after it, RFC 3339.",
                 example: "timestamp: 2026-01-01T00:00:00Z"),
             SpecField(
-                "since", .duration, "So long before the pipeline first starts.",
+                "since", .duration,
+                "The first row at the event time that is so long before the pipeline first starts.",
                 example: "since: 90d"),
         ])
 

@@ -52,8 +52,9 @@ package struct SpecLoadOptions: Sendable {
     /// Whether an unset `${NAME}` fails its pipeline (`serve`, `run`), or is a note (`validate`
     /// without `--strict-env`).
     package var isEnvironmentStrict: Bool
-    /// Topics that are known from elsewhere, by name: from the store, or from other files. What the
-    /// files of the load themselves say of a topic goes before it.
+    /// Topics that are known from elsewhere, by name: from the store, or from other files. A document
+    /// among them (it has `fields`) goes before what the files of the load say of a topic; that goes
+    /// before the others.
     package var topics: [String: KnownTopic]
 
     package init(

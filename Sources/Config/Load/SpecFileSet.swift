@@ -191,9 +191,8 @@ struct SpecFileSet {
     private mutating func learnFromSinks(_ topic: String) -> Bool {
         guard !declared.contains(topic), let writers = writers[topic] else { return true }
         for index in writers {
-            let written = units[index].read.pipeline?.topicsWritten
-            if let first = written?.first(where: { $0.name == topic }) {
-                topics.known[topic] = KnownTopic(first)
+            if let written = units[index].read.pipeline?.topicWritten(topic) {
+                topics.known[topic] = KnownTopic(written)
                 topics.unsettled[topic] = nil
                 return true
             }

@@ -10,15 +10,15 @@ struct TopicClaims {
     /// claims from then on.
     mutating func check(_ spec: PipelineSpec) -> [Diagnostic] {
         var problems: [Diagnostic] = []
-        var claims = claims
+        var own: [String: TopicSpec] = [:]
         for topic in spec.topicsWritten {
-            if let claim = claims[topic.name] {
+            if let claim = claims[topic.name] ?? own[topic.name] {
                 problems += differences(topic, from: claim)
             } else {
-                claims[topic.name] = topic
+                own[topic.name] = topic
             }
         }
-        if problems.isEmpty { self.claims = claims }
+        if problems.isEmpty { claims.merge(own) { first, _ in first } }
         return problems
     }
 
@@ -28,7 +28,7 @@ struct TopicClaims {
             problems.append(
                 .sinkDiffers(
                     from: topic.name, cause, help: help, at: topic.locations.name,
-                    other: wanted.origin, wanted.locations.name))
+                    other: wanted.writer ?? "its document", wanted.locations.name))
         }
         compareColumns(topic, wanted, report)
         if topic.mode != wanted.mode {

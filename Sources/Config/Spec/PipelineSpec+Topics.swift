@@ -3,16 +3,21 @@ import Operators
 extension PipelineSpec {
     /// What each sink that writes a topic implies about it, in the order of the sinks; a topic
     /// that two of them write is there twice.
-    package var topicsWritten: [TopicSpec] {
-        sinks.compactMap { sink in
-            guard case .topic(let options) = sink.connector else { return nil }
-            var locations = SpecLocations()
-            locations.name = self.locations.topics[sink.name]
-            return TopicSpec(
-                name: options.name, path: path, line: locations.name?.line ?? line,
-                schema: sink.inputSchema, key: sink.topicKey, mode: sink.topicMode,
-                writer: "sink '\(sink.name)' of '\(name)'", locations: locations)
-        }
+    package var topicsWritten: [TopicSpec] { sinks.compactMap(topic) }
+
+    /// What the first sink implies that writes a topic; nil when none does.
+    package func topicWritten(_ name: String) -> TopicSpec? {
+        sinks.first { $0.connector == .topic(TopicSinkOptions(name: name)) }.flatMap(topic)
+    }
+
+    private func topic(of sink: SinkSpec) -> TopicSpec? {
+        guard case .topic(let options) = sink.connector else { return nil }
+        var locations = SpecLocations()
+        locations.name = self.locations.topics[sink.name]
+        return TopicSpec(
+            name: options.name, path: path, line: locations.name?.line ?? line,
+            schema: sink.inputSchema, key: sink.topicKey, mode: sink.topicMode,
+            writer: "sink '\(sink.name)' of '\(name)'", locations: locations)
     }
 }
 

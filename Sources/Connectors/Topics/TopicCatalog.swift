@@ -63,8 +63,8 @@ package struct TopicCatalog: Sendable {
         for name in try storing({ () throws(StoreError) in try store.names() }) {
             guard let entry = try entry(name) else { continue }
             known[name] = KnownTopic(
-                schema: entry.schema, fields: entry.fields, key: entry.key,
-                mode: entry.definition.mode, origin: "the store")
+                schema: entry.schema, key: entry.key, mode: entry.definition.mode,
+                origin: "the store")
         }
         return known
     }

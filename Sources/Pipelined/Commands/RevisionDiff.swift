@@ -10,6 +10,8 @@ struct GitError: Error, Equatable {
 struct RevisionDiff {
     let folder: String
     let environment: SpecEnvironment
+    /// Topics that are known besides the files of either side.
+    var knownTopics: [String: KnownTopic] = [:]
 
     /// Makes the plan as the controller would, were the revision's specs running with their state.
     ///
@@ -20,8 +22,7 @@ struct RevisionDiff {
             isEnvironmentStrict: false)
         let old = library(try filesOf(revision: base), reading)
         var folder = SpecFolder(path: folder, usesLeases: false)
-        var new = SpecLibrary(
-            SpecLibrary.Reading(load: reading.load, conflicts: SpecReading.conflicts))
+        var new = SpecLibrary(self.reading(reading))
         switch folder.look(now: .max) {
         case .unreadable(let problem): throw GitError(message: problem)
         case .unsettled:
@@ -51,10 +52,15 @@ struct RevisionDiff {
     }
 
     private func library(_ files: [SpecFile], _ reading: SpecReading) -> SpecLibrary {
-        var library = SpecLibrary(
-            SpecLibrary.Reading(load: reading.load, conflicts: SpecReading.conflicts))
+        var library = SpecLibrary(self.reading(reading))
         _ = library.take(.files(files), allowEmpty: true)
         return library
+    }
+
+    private func reading(_ reading: SpecReading) -> SpecLibrary.Reading {
+        SpecLibrary.Reading(
+            load: reading.load, conflicts: SpecReading.conflicts,
+            storedTopics: { [knownTopics] in knownTopics })
     }
 
     private func filesOf(revision: String) throws(GitError) -> [SpecFile] {

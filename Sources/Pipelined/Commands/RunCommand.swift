@@ -70,6 +70,7 @@ enum RunCommand {
         return result
     }
 
+    /// - Parameter topics: Those of the state that the run will have.
     private static func load(
         _ invocation: Invocation, _ overrides: [String: String], _ topics: TopicService,
         _ terminal: Terminal
@@ -85,7 +86,9 @@ enum RunCommand {
             environment: .of(invocation),
             options: SpecLoadOptions(
                 parameterOverrides: overrides, topics: try topics.known()))
-        let loaded = loader.load(bytes: file.bytes, path: path)
+        var loaded = loader.load(bytes: file.bytes, path: path)
+        loaded.diagnostics +=
+            SpecDirectory.check(loaded.pipelines, topics: loaded.topics).diagnostics
         if !loaded.diagnostics.isEmpty { terminal.note(loaded.diagnostics.rendered) }
         if loaded.diagnostics.hasErrors { return nil }
         guard loaded.pipelines.count == 1 else {

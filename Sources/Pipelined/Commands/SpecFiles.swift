@@ -10,7 +10,10 @@ struct SpecFiles {
     private(set) var files: [File] = []
     /// What could not be read, one line each.
     private(set) var problems: [String] = []
+    /// The files by one spelling each.
+    private var paths: Set<String> = []
 
+    /// - Parameter paths: What is named twice is read once.
     init(_ paths: [String]) {
         for path in paths {
             var status = stat()
@@ -20,6 +23,15 @@ struct SpecFiles {
             }
             if status.st_mode & S_IFMT == S_IFDIR { addFolder(path) } else { add(path) }
         }
+    }
+
+    /// The other specs of the folders that the files are in. What cannot be read is left out.
+    var neighbours: [File] {
+        let folders = Set(files.map { $0.path.parentFolder })
+        var all = SpecFiles([])
+        all.paths = paths
+        for folder in folders.sorted() { all.addFolder(folder) }
+        return all.files
     }
 
     private mutating func addFolder(_ path: String) {
@@ -33,10 +45,20 @@ struct SpecFiles {
             if SpecFolder.isSpec(name) { names.append(name) }
         }
         closedir(folder)
-        for name in names.sorted() { add(path.hasSuffix("/") ? path + name : path + "/" + name) }
+        let prefix = path == "." ? "" : path.hasSuffix("/") ? path : path + "/"
+        for name in names.sorted() { add(prefix + name) }
+    }
+
+    /// One spelling for one file.
+    private static func resolved(_ path: String) -> String {
+        // SAFETY: realpath(…, nil) allocates the text, which is freed here; nil is an error.
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     private mutating func add(_ path: String) {
+        guard paths.insert(Self.resolved(path)).inserted else { return }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else {
             problems.append("cannot read \(path): \(String(cString: strerror(errno)))")
@@ -54,31 +76,10 @@ struct SpecFiles {
     }
 }
 
-/// The specs of some files, loaded, with all that is wrong.
-struct LoadedSpecs {
-    private(set) var pipelines: [PipelineSpec] = []
-    private(set) var diagnostics: [Diagnostic] = []
-
-    init(_ files: SpecFiles, _ invocation: Invocation, isEnvironmentStrict: Bool) {
-        let loader = SpecLoader(
-            environment: .of(invocation),
-            options: SpecLoadOptions(isEnvironmentStrict: isEnvironmentStrict))
-        for file in files.files {
-            let result = loader.load(bytes: file.bytes, path: file.path)
-            pipelines += result.pipelines
-            diagnostics += result.diagnostics
-        }
-    }
-
-    /// Refuses those that cannot run beside the others.
-    mutating func checkTogether() {
-        let checked = SpecDirectory.check(pipelines)
-        pipelines = checked.pipelines
-        diagnostics += checked.diagnostics
-    }
-
-    /// The diagnostics as JSON, for an answer.
-    var diagnosticsJSON: JSONValue {
-        (try? JSONParser.parse(Array(diagnostics.json.utf8))) ?? []
+extension String {
+    /// What stands before the last part of a path.
+    fileprivate var parentFolder: String {
+        guard let slash = lastIndex(of: "/") else { return "." }
+        return slash == startIndex ? "/" : String(self[..<slash])
     }
 }

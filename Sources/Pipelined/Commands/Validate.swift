@@ -16,7 +16,8 @@ extension Command {
         ],
         notes: """
             Opens none of the data that the specs name. Exits with 1 when there is an error, so that it
-            can stand in a commit hook or a build.
+            can stand in a commit hook or a build. Topics that the files name and do not have are
+            looked for in the files beside them.
             """,
         examples: [
             Example("pipelined validate pipelines/", "check all specs of a folder, together"),
@@ -33,6 +34,7 @@ extension Command {
             let answer: JSONValue = [
                 "files": .count(files.files.count),
                 "pipelines": .array(specs.pipelines.map { .string($0.name) }),
+                "topics": .array(specs.topics.map { .string($0.name) }),
                 "errors": .count(errors), "warnings": .count(warnings),
                 "unreadable": .array(files.problems.map(JSONValue.string)),
                 "diagnostics": specs.diagnosticsJSON,
@@ -44,13 +46,15 @@ extension Command {
                 terminal.write(DiagnosticText.render(specs.diagnostics, terminal), to: .output)
                 terminal.print("")
             }
-            terminal.print(summary(files.files.count, specs.pipelines.count, errors, warnings))
+            terminal.print(
+                summary(
+                    files.files.count, specs.pipelines.count, specs.topics.count, errors, warnings))
         }
         return errors > 0 ? .failed : .done
     }
 
     private static func summary(
-        _ files: Int, _ pipelines: Int, _ errors: Int, _ warnings: Int
+        _ files: Int, _ pipelines: Int, _ topics: Int, _ errors: Int, _ warnings: Int
     ) -> String {
         func counted(_ count: Int, _ noun: String) -> String {
             "\(count) \(noun)\(count == 1 ? "" : "s")"
@@ -58,7 +62,9 @@ extension Command {
         let found =
             errors + warnings == 0
             ? "no mistakes" : "\(counted(errors, "error")), \(counted(warnings, "warning"))"
-        return "\(counted(files, "file")), \(counted(pipelines, "sound pipeline")): \(found)"
+        let declared = topics > 0 ? ", \(counted(topics, "topic"))" : ""
+        return "\(counted(files, "file")), \(counted(pipelines, "sound pipeline"))\(declared): "
+            + found
     }
 }
 

@@ -94,7 +94,9 @@ final class ControllerLoop {
     /// - Parameter crash: What the last death was, if it was one.
     func restore(after crash: CrashNote?) throws(StoreError) {
         let now = around.now()
-        for (name, var stored) in try around.store.load() {
+        var remembered: [SpecLibrary.Remembered] = []
+        defer { library.remember(remembered) }
+        for (name, var stored) in try around.store.load().sorted(by: { $0.key < $1.key }) {
             if let crash { countDeath(&stored.record, isAtWork: crash.pipeline == name, now) }
             var record = PipelineRecord(name: name, stored: stored, now: now)
             if crash != nil { unwritten.insert(name) }
@@ -111,7 +113,9 @@ final class ControllerLoop {
             records[name] = record
             touched.insert(name)
             if stored.record.removedAt == nil, stored.record.folder == options.folder {
-                library.remember(name, file: stored.record.file, bytes: stored.record.bytes)
+                let text = SpecLibrary.Text(
+                    file: stored.record.file, bytes: stored.record.bytes)
+                remembered.append(SpecLibrary.Remembered(name: name, text: text))
             }
         }
     }

@@ -7,17 +7,28 @@ struct SpecReading: Sendable {
     let environment: SpecEnvironment
     let isEnvironmentStrict: Bool
 
-    func load(_ file: String, _ bytes: [UInt8]) -> LoadedFile {
-        let path = self.path(of: file)
+    /// Reads files that belong together; one result a file, in their order.
+    ///
+    /// - Parameter known: Topics that are known besides what the files say.
+    func load(_ texts: [SpecLibrary.Text], _ known: [String: KnownTopic]) -> [LoadedFile] {
         let loader = SpecLoader(
             environment: environment,
-            options: SpecLoadOptions(isEnvironmentStrict: isEnvironmentStrict))
-        let result = loader.load(bytes: bytes, path: path)
+            options: SpecLoadOptions(isEnvironmentStrict: isEnvironmentStrict, topics: known))
+        let inputs = texts.map { SpecInput(path: path(of: $0.file), bytes: $0.bytes) }
+        return zip(inputs, loader.load(inputs)).map { Self.loaded($1, path: $0.path) }
+    }
+
+    private static func loaded(_ result: LoadResult, path: String) -> LoadedFile {
         var loaded = LoadedFile()
         loaded.pipelines = result.pipelines.map {
             LoadedPipeline(spec: $0, meaning: PipelineMeaning($0))
         }
-        let starts = (result.failed.map(\.line) + result.pipelines.map(\.line)).sorted()
+        loaded.topics = result.topics
+        loaded.topicsRead = result.topicsRead
+        loaded.topicsKnown = result.topicsKnown
+        let starts =
+            (result.failed.map(\.line) + result.pipelines.map(\.line) + result.topics.map(\.line))
+            .sorted()
         for failed in result.failed {
             // A document's diagnostics stand between its first line and the next one's.
             let end = starts.first { $0 > failed.line } ?? .max
@@ -26,10 +37,11 @@ struct SpecReading: Sendable {
                 guard let line = diagnostic.location?.line else { return true }
                 return line < end && (isFirst || line >= failed.line)
             }
-            loaded.problems.append(SpecProblem(failed.name, diagnostics, path: path))
+            loaded.problems.append(SpecProblem(failed, diagnostics))
         }
         if loaded.problems.isEmpty, result.diagnostics.hasErrors {
-            loaded.problems.append(SpecProblem(nil, result.diagnostics, path: path))
+            let file = LoadResult.Failed(name: nil, path: path, line: 1)
+            loaded.problems.append(SpecProblem(file, result.diagnostics))
         }
         return loaded
     }
@@ -38,26 +50,26 @@ struct SpecReading: Sendable {
         folder.hasSuffix("/") ? folder + file : folder + "/" + file
     }
 
-    /// The specs that cannot run beside the others, such as two with one name or one output file.
+    /// The specs and topics that cannot stand beside the others, such as two with one name.
     static func conflicts(
-        _ specs: [PipelineSpec], _ inForce: [String: String]
+        _ specs: [PipelineSpec], _ topics: [TopicSpec], _ inForce: SpecDirectory.InForce
     ) -> [SpecConflict] {
-        let checked = SpecDirectory.check(specs, inForce: .init(pipelines: inForce))
+        let checked = SpecDirectory.check(specs, topics: topics, inForce: inForce)
         return checked.failed.map { failed in
             let own = checked.diagnostics.filter { diagnostic in
                 diagnostic.location.map { $0.file == failed.path && $0.line >= failed.line }
                     ?? false
             }
             return SpecConflict(
-                name: failed.name ?? "", path: failed.path, line: failed.line,
-                problem: SpecProblem(
-                    failed.name, own.isEmpty ? checked.diagnostics : own, path: failed.path))
+                kind: failed.kind, name: failed.name ?? "", path: failed.path, line: failed.line,
+                problem: SpecProblem(failed, own.isEmpty ? checked.diagnostics : own))
         }
     }
 }
 
-/// A spec that cannot run beside the others.
+/// A spec or topic that cannot stand beside the others.
 struct SpecConflict: Equatable, Sendable {
+    var kind: LoadResult.Failed.Kind
     var name: String
     var path: String
     var line: Int
@@ -65,7 +77,8 @@ struct SpecConflict: Equatable, Sendable {
 }
 
 extension SpecProblem {
-    init(_ pipeline: String?, _ diagnostics: [Diagnostic], path: String) {
+    init(_ failed: LoadResult.Failed, _ diagnostics: [Diagnostic]) {
+        let path = failed.path
         let errors = diagnostics.filter { $0.severity == .error }
         var summary = "\(path): the spec is not valid"
         if let first = errors.first {
@@ -75,7 +88,10 @@ extension SpecProblem {
             }
         }
         if errors.count > 1 { summary += " (and \(errors.count - 1) more)" }
-        self.init(pipeline: pipeline, summary: summary, rendered: diagnostics.rendered)
+        self.init(
+            pipeline: failed.kind == .pipeline ? failed.name : nil,
+            topic: failed.kind == .topic ? failed.name : nil, summary: summary,
+            rendered: diagnostics.rendered)
     }
 }
 

@@ -140,4 +140,27 @@ struct ColumnPruningTests {
         }
         #expect(try folder.read("out.ndjson") == expected)
     }
+
+    @Test("leaves the columns of a topic at the places that they have in its schema")
+    func topic() throws {
+        let spec = ColumnPruning.prune(
+            try loadSpec(
+                """
+                pipeline: pruned
+                sources:
+                  orders: {topic: orders, metadata: {number: topic.offset, seen: topic.appended_at}}
+                steps:
+                  out: {from: orders, where: a > 1, select: [d, seen]}
+                sinks:
+                  written: {from: out, topic: result}
+                ---
+                topic: orders
+                schema: {a: bigint, b: string, c: {type: string, required: true}, d: double}
+                """, in: try TemporaryFolder("pruning")))
+        let source = spec.sources[0]
+        #expect(source.fields.map(\.name) == ["a", "d"])
+        #expect(source.fields.map(\.ordinal) == [0, 3])
+        #expect(source.metadata.map(\.origin) == [.topicAppendedAt])
+        #expect(source.output.schema.fields.map(\.name) == ["a", "d", "seen"])
+    }
 }
