@@ -32,6 +32,8 @@ final class FakeEngine: Engine {
         return pipeline
     }
 
+    func apply(topics: [TopicSpec]) -> [(topic: TopicSpec, error: EngineError)] { [] }
+
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {
         state.withLock { state in
             if state.running[pipeline] != nil { state.overlaps += 1 }

@@ -61,10 +61,16 @@ package struct TopicCatalog: Sendable {
     package func known() throws(ConnectorError) -> [String: KnownTopic] {
         var known: [String: KnownTopic] = [:]
         for name in try storing({ () throws(StoreError) in try store.names() }) {
-            guard let entry = try entry(name) else { continue }
+            guard
+                let description = try storing({ () throws(StoreError) in
+                    try store.description(name)
+                }),
+                let definition = TopicDefinition(description.definition),
+                let schema = description.schemas.last.flatMap({ StoredSchema.decode($0) })
+            else { continue }
             known[name] = KnownTopic(
-                schema: entry.schema, key: entry.key, mode: entry.definition.mode,
-                origin: "the store")
+                schema: schema, key: definition.key?.compactMap { schema.index(of: $0) },
+                mode: definition.mode, origin: "the store")
         }
         return known
     }

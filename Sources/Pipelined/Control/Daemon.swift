@@ -61,7 +61,8 @@ final class Daemon: Sendable {
         controller.onChange { server.notice() }
         subscription = events.subscribe(path: configuration.pipelines) { controller.post(.hint) }
         server.start()
-        Self.start(controller, engine, pool, parts.store, crash, configuration, log)
+        Self.start(
+            controller, engine, parts.topics, pool, parts.store, crash, configuration, log)
     }
 
     private static func open(
@@ -95,8 +96,8 @@ final class Daemon: Sendable {
     }
 
     private static func start(
-        _ controller: Controller, _ engine: EmbeddedEngine, _ pool: BlockingPool,
-        _ store: sending CatalogStore, _ crash: CrashNote?, _ configuration: ServeConfiguration,
+        _ controller: Controller, _ engine: EmbeddedEngine, _ topics: TopicService,
+        _ pool: BlockingPool, _ store: sending CatalogStore, _ crash: CrashNote?, _ configuration: ServeConfiguration,
         _ log: Log
     ) {
         let reading = SpecReading(
@@ -112,7 +113,8 @@ final class Daemon: Sendable {
                 post: { controller.post($0) }, now: { wallMicros() },
                 random: { Double.random(in: 0..<1) }, log: log,
                 reading: SpecLibrary.Reading(
-                    load: reading.load, conflicts: SpecReading.conflicts),
+                    load: reading.load, conflicts: SpecReading.conflicts,
+                    storedTopics: { (try? topics.known()) ?? [:] }),
                 publish: { controller.publish($0) })
             let loop = ControllerLoop(around, options)
             do throws(StoreError) {

@@ -14,11 +14,11 @@ extension ControllerLoop {
             !touched.isEmpty || view.storeProblem != storeProblem
             || view.folderProblem != library.folderProblem || view.revision != revision
             || view.busyFiles != library.busyFiles
-            || view.orphanProblems != library.orphanProblems || view.hasConverged != hadConverged
+            || view.orphanProblems != fileProblems || view.hasConverged != hadConverged
         guard isChanged else { return }
         for name in touched { view.pipelines[name] = makeView(name, now) }
         touched = []
-        view.orphanProblems = library.orphanProblems
+        view.orphanProblems = fileProblems
         view.folderProblem = library.folderProblem
         view.busyFiles = library.busyFiles
         view.storeProblem = storeProblem

@@ -43,6 +43,32 @@ extension ControllerLoop {
         }
         touched.formUnion(library.pipelines.keys)
         touched.formUnion(heldBefore)
+        applyTopics()
+    }
+
+    /// Gives the engine the topics' documents where they have changed. Before any pipeline that the
+    /// look brought is started.
+    private func applyTopics() {
+        let documents = library.topics.filter { $0.value.writer == nil }
+        guard documents != appliedTopics else { return }
+        let changed = documents.filter { appliedTopics[$0.key] != $0.value }
+        appliedTopics = documents
+        let files = Set(changed.values.map(\.path))
+        topicProblems = topicProblems.filter { !files.contains($0.key) }
+        for (topic, error) in around.engine.apply(
+            topics: changed.values.sorted { $0.name < $1.name })
+        {
+            let place = "\(topic.path):\(topic.line): "
+            around.log.line(.error, place + error.message)
+            topicProblems[topic.path, default: []].append(
+                SpecProblem(
+                    summary: place + error.message, rendered: "error: \(place)\(error.message)\n"))
+        }
+    }
+
+    /// What is wrong with files beside what is wrong with a pipeline.
+    var fileProblems: [String: [SpecProblem]] {
+        library.orphanProblems.merging(topicProblems) { $0 + $1 }
     }
 
     var heldBackMessage: String {

@@ -69,6 +69,9 @@ final class ControllerLoop {
     /// The next look takes more than half of the specs going as meant.
     var allowsEmptyOnce = false
     var hasLooked = false
+    /// The documents of topics that the engine was given last, and what it refused, by file.
+    var appliedTopics: [String: TopicSpec] = [:]
+    var topicProblems: [String: [SpecProblem]] = [:]
     var revision: String?
 
     /// Names whose view has to be made anew.

@@ -291,6 +291,19 @@ final class EmbeddedEngine: Engine {
         }
     }
 
+    // MARK: Topics
+
+    func apply(topics: [TopicSpec]) -> [(topic: TopicSpec, error: EngineError)] {
+        topics.compactMap { topic in
+            do throws(EngineError) {
+                try services.topics.apply([topic])
+                return nil
+            } catch {
+                return (topic, error)
+            }
+        }
+    }
+
     // MARK: Removing
 
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {

@@ -9,6 +9,9 @@ protocol Engine: AnyObject, Sendable {
     /// - Throws: ``EngineError``; nothing runs then and no state has changed.
     func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline
 
+    /// Makes the topics that stand in documents what those say; returns what was refused.
+    func apply(topics: [TopicSpec]) -> [(topic: TopicSpec, error: EngineError)]
+
     /// Deletes what a pipeline that does not run has in the state directory.
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError)
 }

@@ -14,6 +14,8 @@ package final class TopicStore: Sendable {
 
     private struct State {
         var topics: [String: Topic] = [:]
+        /// Of topics that were looked at and not opened.
+        var descriptions: [String: TopicDescription] = [:]
         var observers: [UInt64: @Sendable () -> Void] = [:]
         var nextObserver: UInt64 = 1
     }
@@ -88,7 +90,30 @@ package final class TopicStore: Sendable {
             else { return nil }
             let topic = try open(name, path, record)
             state.topics[name] = topic
+            state.descriptions[name] = nil
             return topic
+        }
+    }
+
+    /// What a topic is, without opening its partitions; `nil` where there is none.
+    ///
+    /// - Complexity: The first time, one pass over the topic's own small journal.
+    package func description(_ name: String) throws(StoreError) -> TopicDescription? {
+        try locked { (state) throws(StoreError) in
+            if let known = state.topics[name] {
+                return TopicDescription(definition: known.definition, schemas: known.schemas)
+            }
+            if let known = state.descriptions[name] { return known }
+            let path = "\(directory)/\(name)"
+            guard Self.isName(name),
+                try fileSystem.status(path: TopicRecord.directory(of: path)) != nil,
+                let record = try TopicRecord.open(path, name: name, fileSystem: fileSystem)
+            else { return nil }
+            defer { record.close() }
+            let description = TopicDescription(
+                definition: record.definition, schemas: record.schemas)
+            state.descriptions[name] = description
+            return description
         }
     }
 
@@ -157,6 +182,7 @@ package final class TopicStore: Sendable {
             }
             state.topics[name]?.markDeleted()
             state.topics[name] = nil
+            state.descriptions[name] = nil
             try fileSystem.rename(path, to: target)
             try fileSystem.syncDirectory(directory)
             return target
@@ -203,4 +229,11 @@ package final class TopicStore: Sendable {
         }
         return try result.get()
     }
+}
+
+/// What a topic is, opaque here.
+package struct TopicDescription: Equatable, Sendable {
+    package let definition: [UInt8]
+    /// By version, from 0.
+    package let schemas: [[UInt8]]
 }
