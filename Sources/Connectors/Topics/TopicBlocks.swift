@@ -75,6 +75,10 @@ struct TopicBlocks {
 
     /// Encodes whole blocks, and leaves what does not fill one.
     private mutating func encodeFull() throws(ConnectorError) {
+        // What is left over is of the last batch alone, and keeps nothing that the others do.
+        let last = Rows(
+            batch: pending[pending.count - 1],
+            operations: pendingOperations[pending.count - 1], watermark: firstWatermark)
         let rows = takePending()
         var start = 0
         while rows.rowCount - start >= Self.rowsMax {
@@ -82,7 +86,8 @@ struct TopicBlocks {
             start += Self.rowsMax
         }
         guard start < rows.rowCount else { return }
-        let rest = rows.slice(start..<rows.rowCount)
+        let left = rows.rowCount - start
+        let rest = last.slice(last.rowCount - left..<last.rowCount)
         pending = [rest.batch]
         pendingOperations = [rest.operations]
         pendingRows = rest.batch.rowCount

@@ -44,6 +44,8 @@ package final class Partition: Sendable {
         var isDeleted = false
     }
     let state: Mutex<State>
+    /// Held by who changes which files there are: recovery, retention and rewriting.
+    let upkeep = Mutex(())
 
     init(
         topic: String, name: String, identifier: UInt64, isSealed: Bool, files: PartitionFiles,
@@ -86,9 +88,19 @@ package final class Partition: Sendable {
 
     /// Makes the partition anew what a checkpoint says, before a writer goes on.
     func recover(token: PartitionToken?) throws(StoreError) {
-        let recovery = try PartitionRecovery.run(files, token: token, clock: options.clock())
-        state.withLock { state in state.take(recovery) }
+        try keepingUp { () throws(StoreError) in
+            let recovery = try PartitionRecovery.run(files, token: token, clock: options.clock())
+            state.withLock { state in state.take(recovery) }
+        }
         notify()
+    }
+
+    /// Does what changes which files there are, while nobody else does.
+    func keepingUp<R: Sendable>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        let result: Result<R, StoreError> = upkeep.withLock { _ in
+            do throws(StoreError) { return .success(try body()) } catch { return .failure(error) }
+        }
+        return try result.get()
     }
 
     // MARK: What is there
