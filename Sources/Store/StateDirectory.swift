@@ -91,22 +91,18 @@ package final class StateDirectory: Sendable {
         }
     }
 
-    /// What a pipeline's last whole record keeps beside its state, read without opening the journal or
-    /// touching it; `nil` where nothing was committed.
+    /// What a pipeline's last whole record keeps beside its state; `nil` where nothing was committed.
+    ///
+    /// The journal is recovered as when it is opened: what is returned is durable, so that others may
+    /// be made equal to it. The caller sees to it that nobody else has the journal open.
     ///
     /// - Complexity: One pass over the journal.
-    package func readCheckpoint(_ name: String, identity: [UInt8]) throws(StoreError) -> [UInt8]? {
-        let directory = try checkpointDirectory(name)
-        guard try fileSystem.status(path: directory) != nil,
-            let number = try fileSystem.list(directory).compactMap(JournalFile.number(of:)).max()
-        else { return nil }
-        let path = "\(directory)/\(JournalFile.name(number))"
-        let file = try fileSystem.open(path, .read, permissions: 0)
-        defer { fileSystem.close(file) }
-        return try JournalReplay.read(
-            file, length: fileSystem.status(file).length, identity: identity, number: number,
-            isStateWanted: true, fileSystem: fileSystem
-        ).state.meta
+    package func recoverCheckpoint(_ name: String, identity: [UInt8]) throws(StoreError)
+        -> [UInt8]?
+    {
+        let journal = try openJournal(name, identity: identity)
+        defer { journal.releaseDescriptor() }
+        return journal.takeRecovered()?.meta
     }
 
     /// The names of the pipelines that have a folder for their state, with or without a spec.

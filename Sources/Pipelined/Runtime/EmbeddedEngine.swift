@@ -34,8 +34,6 @@ final class EngineServices: Sendable {
     let state: StateDirectory
     let topics: TopicService
     let commitsEachBatch: Bool
-    /// The pipelines whose state is in use.
-    private let claimed = Mutex<Set<String>>([])
 
     init(
         workers: WorkerPool, blocking: BlockingPool, fileEvents: FileEvents?,
@@ -54,14 +52,14 @@ final class EngineServices: Sendable {
     /// - Throws: ``EngineError`` while another graph has it, for instance one that was told to stop
     ///   and whose disk does not answer.
     func claim(_ pipeline: String) throws(EngineError) {
-        guard claimed.withLock({ $0.insert(pipeline).inserted }) else {
+        guard topics.journals.claim(pipeline) else {
             throw EngineError(
                 message: "cannot open the state of '\(pipeline)': the graph before has not let go "
                     + "of it yet; wait for its last write to end", node: nil, isTerminal: false)
         }
     }
 
-    func release(_ pipeline: String) { claimed.withLock { _ = $0.remove(pipeline) } }
+    func release(_ pipeline: String) { topics.journals.release(pipeline) }
 
     private let isReserveReleased = Atomic(false)
     /// Less room than this is a full disk, whichever call met it.
@@ -308,9 +306,11 @@ final class EmbeddedEngine: Engine {
 
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {
         if output == .forget {
-            try services.claim(pipeline)
+            let journal = try openJournal(pipeline)
             defer { services.release(pipeline) }
-            try sealOutputs(of: pipeline)
+            let meta = journal.takeRecovered()?.meta
+            journal.releaseDescriptor()
+            if let meta { try sealOutputs(of: pipeline, try decode(meta)) }
             return try storing { () throws(StoreError) in
                 try services.state.removeJournal(pipeline)
             }
@@ -322,6 +322,7 @@ final class EmbeddedEngine: Engine {
         }
         guard let recovered = journal.takeRecovered() else { return }
         let old = try decode(recovered.meta)
+        services.topics.note(old.sinks, of: pipeline)
         if output == .replace {
             do throws(ConnectorError) {
                 try SinkTokens.remove(
@@ -336,12 +337,9 @@ final class EmbeddedEngine: Engine {
     }
 
     /// Says that what a pipeline has written to topics is complete.
-    private func sealOutputs(of pipeline: String) throws(EngineError) {
-        let meta = try storing { () throws(StoreError) in
-            try services.state.readCheckpoint(pipeline, identity: Array(pipeline.utf8))
-        }
-        guard let meta else { return }
-        let sinks = try decode(meta).sinks.map { ($0.name, $0.value) }
+    private func sealOutputs(of pipeline: String, _ meta: CheckpointMeta) throws(EngineError) {
+        services.topics.note(meta.sinks, of: pipeline)
+        let sinks = meta.sinks.map { ($0.name, $0.value) }
         do throws(ConnectorError) {
             try SinkTokens.forget(sinks, topics: services.topics.connection(for: pipeline))
         } catch {

@@ -1,5 +1,6 @@
 import Config
 import Connectors
+import Glibc
 import Operators
 import Store
 import Synchronization
@@ -11,25 +12,29 @@ import Synchronization
 final class TopicService: Sendable {
     let catalog: TopicCatalog
     private let tokens: WriterTokens
+    /// Who uses which journal.
+    let journals: JournalClaims
 
     /// - Throws: ``EngineError`` when the folder of topics cannot be made or looked at.
     static func open(
         _ state: StateDirectory, clock: @escaping @Sendable () -> Int64 = { WallClock.micros() }
     ) throws(EngineError) -> TopicService {
-        let tokens = WriterTokens(state)
+        let claims = JournalClaims()
+        let tokens = WriterTokens(state, claims)
         do throws(StoreError) {
             let store = try TopicStore.open(
                 state: state, options: TopicOptions(clock: clock),
                 token: { (writer, topic) throws(StoreError) in
                     try tokens.token(writer: writer, topic: topic)
                 })
-            return TopicService(TopicCatalog(store), tokens)
+            return TopicService(TopicCatalog(store), tokens, claims)
         } catch {
             throw EngineError(error)
         }
     }
 
-    private init(_ catalog: TopicCatalog, _ tokens: WriterTokens) {
+    private init(_ catalog: TopicCatalog, _ tokens: WriterTokens, _ claims: JournalClaims) {
+        journals = claims
         self.catalog = catalog
         self.tokens = tokens
     }
@@ -64,13 +69,30 @@ final class TopicService: Sendable {
     func close() { catalog.store.close() }
 }
 
+/// The pipelines whose journals are in use in this process, each by one user.
+final class JournalClaims: Sendable {
+    private let claimed = Mutex<Set<String>>([])
+
+    /// Makes the caller the only one who uses a pipeline's journal, until ``release(_:)``; false while
+    /// another one does.
+    func claim(_ pipeline: String) -> Bool {
+        claimed.withLock { $0.insert(pipeline).inserted }
+    }
+
+    func release(_ pipeline: String) { claimed.withLock { _ = $0.remove(pipeline) } }
+}
+
 /// Looks up how far the rows of a partition count: in the last checkpoint of the pipeline that writes
 /// it.
 private final class WriterTokens: Sendable {
     private let state: StateDirectory
+    private let claims: JournalClaims
     private let known = Mutex<[String: [CheckpointMeta.Named<[UInt8]>]]>([:])
 
-    init(_ state: StateDirectory) { self.state = state }
+    init(_ state: StateDirectory, _ claims: JournalClaims) {
+        self.state = state
+        self.claims = claims
+    }
 
     func note(_ sinks: [CheckpointMeta.Named<[UInt8]>], of pipeline: String) {
         known.withLock { $0[pipeline] = sinks }
@@ -78,19 +100,38 @@ private final class WriterTokens: Sendable {
 
     func token(writer: String, topic: String) throws(StoreError) -> [UInt8]? {
         guard let (pipeline, sink) = TopicWriter.parts(writer) else { return nil }
-        let sinks: [CheckpointMeta.Named<[UInt8]>]
-        if let noted = known.withLock({ $0[pipeline] }) {
-            sinks = noted
-        } else {
-            guard let meta = try state.readCheckpoint(pipeline, identity: Array(pipeline.utf8)),
-                let checkpoint = try? CheckpointMeta(decoding: meta)
-            else { return nil }
-            sinks = checkpoint.sinks
-            known.withLock { $0[pipeline] = sinks }
-        }
-        guard let bytes = sinks.first(where: { $0.name == sink })?.value,
-            let token = TopicSinkToken(bytes), token.topic.utf8.elementsEqual(topic.utf8)
+        let bytes = try sinks(of: pipeline).first { $0.name == sink }?.value
+        guard let bytes, let token = TopicSinkToken(bytes),
+            token.topic.utf8.elementsEqual(topic.utf8)
         else { return nil }
         return token.partition.encoded
+    }
+
+    /// The tokens of a pipeline's last checkpoint.
+    ///
+    /// A pipeline that is starting has its journal open, and notes its tokens before it opens a topic:
+    /// that is waited for.
+    private func sinks(of pipeline: String) throws(StoreError) -> [CheckpointMeta.Named<[UInt8]>] {
+        while true {
+            if let noted = known.withLock({ $0[pipeline] }) { return noted }
+            guard claims.claim(pipeline) else {
+                usleep(500)
+                continue
+            }
+            defer { claims.release(pipeline) }
+            if let noted = known.withLock({ $0[pipeline] }) { return noted }
+            let meta = try state.recoverCheckpoint(pipeline, identity: Array(pipeline.utf8))
+            var sinks: [CheckpointMeta.Named<[UInt8]>] = []
+            if let meta {
+                do throws(StateError) { sinks = try CheckpointMeta(decoding: meta).sinks } catch {
+                    // How far the rows count is not known then.
+                    throw StoreError(
+                        kind: .newerVersion, path: state.path,
+                        message: "\(error.message), of pipeline '\(pipeline)'")
+                }
+            }
+            known.withLock { $0[pipeline] = sinks }
+            return sinks
+        }
     }
 }
