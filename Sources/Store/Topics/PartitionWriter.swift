@@ -141,16 +141,14 @@ package final class PartitionWriter: Sendable {
     /// Makes what was appended durable and visible at once, with a mark behind it: for the ingest path,
     /// which has no journal.
     ///
-    /// - Parameter producer: Whose rows they are, with the sequence number that a retry would repeat.
-    package func commit(producer: (identifier: [UInt8], sequence: UInt64)?) throws(StoreError) {
+    /// - Parameter producers: Whose rows they are, each with the sequence number that a retry would
+    ///   repeat. One sync acknowledges them all.
+    package func commit(producers: [[UInt8]: UInt64]) throws(StoreError) {
         let now = partition.options.clock()
         var mark = CommitMark(epoch: 0, end: PartitionEnd(), watermark: .min, at: now)
         let cut = try locked { (state) throws(StoreError) in
             mark.end = PartitionEnd(segment: state.base, tip: state.writer.tip)
-            if let producer {
-                mark.producers[producer.identifier] = ProducerState(
-                    sequence: producer.sequence, at: now)
-            }
+            mark.producers = producers.mapValues { ProducerState(sequence: $0, at: now) }
             try append(mark, &state)
             // What a new segment begins with holds only once this one is synced, as it is before
             // the new one gets its name.

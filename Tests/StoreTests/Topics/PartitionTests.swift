@@ -119,7 +119,7 @@ struct PartitionTests {
         for batch in 0..<30 {
             var blocks = TopicFixture.blocks([batch * 10..<batch * 10 + 10])
             try writer.append(&blocks)
-            try writer.commit(producer: (Array("me".utf8), UInt64(batch)))
+            try writer.commit(producers: [Array("me".utf8): UInt64(batch)])
             #expect(try TopicFixture.rows(partition).count == batch * 10 + 10)
         }
         var blocks = TopicFixture.blocks([900..<910])
