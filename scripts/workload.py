@@ -1,8 +1,10 @@
 """The pipeline that the crash scripts run: its spec, its events, and whether its output is right.
 
 A join and windows over one followed file: tumbling counts with a late port, hopping counts, running
-totals as upserts, a count per page that keeps growing, rows without a partner, every joined row into files that are rolled, invalid
-rows to the dead letters. Events come out of order within the bound; some are late, some invalid.
+totals as upserts, a count per page that keeps growing, rows without a partner, every joined row into
+files that are rolled, invalid rows to the dead letters. Events come out of order within the bound;
+some are late, some invalid. As a chain it is two pipelines: the first one writes the joined rows into
+a topic, and the second one reads them there.
 """
 
 import glob
@@ -10,6 +12,7 @@ import json
 import os
 import random
 import re
+import subprocess
 
 import oracle
 
@@ -95,14 +98,45 @@ settings: {{checkpoint_interval: {interval}}}
 """
 
 
-def prepare(folder, follow=True, interval="50ms", roll="256KiB"):
+CHAINED = "views-chained"
+
+
+def chain(text):
+    """The spec as two: what the second one does begins with the steps over `enriched`."""
+    moved_steps = ("per_campaign", "hops", "totals")
+    moved_sinks = ("counts", "hop_counts", "late", "hop_late", "all_totals")
+    first, second, section, target = [], [f"pipeline: {CHAINED}\n"], None, None
+    for line in text.splitlines(keepends=True):
+        if not line.startswith(" "):
+            section = line.split(":")[0]
+            if section == "sources":
+                second += ["sources:\n", "  enriched: {topic: views-enriched}\n"]
+            elif section in ("steps", "sinks", "settings"):
+                second.append(line)
+            first.append(line)
+            if section == "sinks":
+                first.append("  chained: {from: enriched, topic: views-enriched}\n")
+            continue
+        if re.match(r"  \w", line):
+            name = line.strip().split(":")[0]
+            target = second if name in moved_steps + moved_sinks else first
+        (first if section in ("sources", "tables") else target).append(line)
+    return "".join(first), "".join(second)
+
+
+def prepare(folder, follow=True, interval="50ms", roll="256KiB", chained=False):
     """Writes the spec and the table into a folder; returns the spec's path."""
     for name in ("data", "pipelines"):
         os.makedirs(os.path.join(folder, name), exist_ok=True)
     spec = os.path.join(folder, "pipelines", NAME + ".yaml")
     with open(spec, "w") as file:
         text = str(follow).lower()
-        file.write(SPEC.format(name=NAME, follow=text, interval=interval, roll=roll))
+        text = SPEC.format(name=NAME, follow=text, interval=interval, roll=roll)
+        if chained:
+            text, second = chain(text)
+            with open(os.path.join(folder, "pipelines", CHAINED + ".yaml"), "w") as other:
+                other.write(second)
+        file.write(text)
     with open(os.path.join(folder, "data", "campaigns.csv"), "w") as file:
         file.write("ad_id,campaign_id\n")
         for ad in range(ADS):
@@ -279,7 +313,7 @@ def lines_written(folder):
     for path in rolled(folder) + [
         os.path.join(folder, "out", name + ".ndjson")
         for name in ("counts", "hops", "late", "hops-late", "unmatched", "pages")
-    ] + [os.path.join(folder, "state", "dead-letters", NAME + ".ndjson")]:
+    ]:
         try:
             with open(path, "rb") as file:
                 count += sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
@@ -289,12 +323,13 @@ def lines_written(folder):
 
 
 def lines_wanted(want):
-    names = ("rows", "counts", "hops", "late", "hops-late", "unmatched", "pages", "dead letters")
+    names = ("rows", "counts", "hops", "late", "hops-late", "unmatched", "pages")
     return sum(len(want[name]) for name in names)
 
 
-def check(folder, want, state="state"):
-    """What is wrong with the outputs in a folder, as lines; [] where nothing is."""
+def check(folder, want, binary, state="state"):
+    """What is wrong with the outputs in a folder, as lines; [] where nothing is. The binary reads the
+    dead letters; nothing else may use the state then."""
     problems = []
     keys = {
         "counts": lambda row: (row["campaign_id"], row["window_start"]),
@@ -311,7 +346,7 @@ def check(folder, want, state="state"):
         # Changes of one batch leave in no order that is promised.
         problems += oracle.compare(name, want[name], rows, key, in_order=name != "pages")
     problems += check_totals(folder, want["totals"])
-    problems += check_dead_letters(folder, want["dead letters"], state)
+    problems += check_dead_letters(folder, want["dead letters"], binary, state)
     left = glob.glob(os.path.join(folder, "out", ".*.pending"))
     left += glob.glob(os.path.join(folder, "out", "*.pending"))
     if left:
@@ -341,12 +376,25 @@ def check_totals(folder, totals):
     )
 
 
-def check_dead_letters(folder, wanted, state):
-    path = os.path.join(folder, state, "dead-letters", NAME + ".ndjson")
+def dead_letters(folder, binary, state="state"):
+    """The rows of the topic of dead letters; [] where there is none."""
+    topic = NAME + ".dead-letters"
+    if not os.path.isdir(os.path.join(folder, state, "topics", topic)):
+        return []
+    done = subprocess.run(
+        [binary, "consume", topic, "--state", state, "-o", "json"], cwd=folder,
+        capture_output=True, check=False,
+    )
+    if done.returncode != 0:
+        raise ValueError(done.stderr.decode("utf-8", "replace").strip())
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def check_dead_letters(folder, wanted, binary, state):
     try:
-        rows = oracle.read_rows([path])
+        rows = dead_letters(folder, binary, state)
     except (OSError, ValueError) as error:
-        return [f"dead letters: {error}"] if wanted else []
+        return [f"dead letters: {error}"]
     # What could be parsed is kept as its columns, what could not as its bytes.
     have = [{"position": row["position"], "node": row["node"]} for row in rows]
     want = [{"position": row["position"], "node": row["node"]} for row in wanted]

@@ -92,7 +92,8 @@ extension ConnectorError {
 
     static func noTopicStore(_ name: String) -> ConnectorError {
         ConnectorError(
-            .terminal, "cannot open the topic '\(name)': there is no state directory to hold topics")
+            .terminal, "cannot open the topic '\(name)': there is no state directory to hold topics"
+        )
     }
 
     static func unreadableTopic(_ name: String, _ part: String) -> ConnectorError {
@@ -102,7 +103,8 @@ extension ConnectorError {
                 + "use the version that wrote it or a newer one")
     }
 
-    static func topicHasMode(_ name: String, _ present: String, _ wanted: String) -> ConnectorError {
+    static func topicHasMode(_ name: String, _ present: String, _ wanted: String) -> ConnectorError
+    {
         ConnectorError(
             .terminal,
             "cannot write the topic '\(name)' in mode \(wanted): its rows are in mode \(present); "
@@ -112,7 +114,9 @@ extension ConnectorError {
     static func topicHasKey(_ name: String, _ present: [String]?, _ wanted: [String]?)
         -> ConnectorError
     {
-        func text(_ key: [String]?) -> String { key.map { "[\($0.joined(separator: ", "))]" } ?? "none" }
+        func text(_ key: [String]?) -> String {
+            key.map { "[\($0.joined(separator: ", "))]" } ?? "none"
+        }
         return ConnectorError(
             .terminal,
             "cannot write the topic '\(name)' with the key \(text(wanted)): its key is "
@@ -171,6 +175,45 @@ extension ConnectorError {
             .terminal,
             "cannot start topic '\(topic)' at an offset: it has the partitions "
                 + "\(partitions.joined(separator: ", ")); write {offset: {partition: NAME, at: N}}")
+    }
+
+    static func rowDoesNotFit(_ row: Int64, _ error: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot take row \(row): \(error); correct it, or leave such rows out with "
+                + "--skip-invalid")
+    }
+
+    static func rowIsTooLong(_ row: Int64, limit: Int) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot take row \(row): it is longer than \(limit >> 20) MiB; are there line ends, and "
+                + "is every quote closed?")
+    }
+
+    static func takesNoInput(_ topic: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot produce to the topic '\(topic)': its rows are a changelog, which only a pipeline "
+                + "writes; produce to what the pipeline reads")
+    }
+
+    static func noEventTimeColumn(_ name: String, _ topic: String, _ columns: [String])
+        -> ConnectorError
+    {
+        ConnectorError(
+            .terminal,
+            "cannot take the event time from '\(name)': the topic '\(topic)' has no such column; it "
+                + "has \(columns.joined(separator: ", "))")
+    }
+
+    static func eventTimeHasType(_ name: String, _ topic: String, _ type: String)
+        -> ConnectorError
+    {
+        ConnectorError(
+            .terminal,
+            "cannot take the event time from '\(name)': in the topic '\(topic)' it is \(type); name a "
+                + "column of type timestamp")
     }
 
     static func rowTooLarge(_ topic: String, bytes: Int, limit: Int) -> ConnectorError {

@@ -90,7 +90,9 @@ extension SplitPosition {
         guard reader.read(UInt8.self) == 1, let count = reader.read(UInt32.self) else { return nil }
         var positions: [SplitPosition] = []
         for _ in 0..<count {
-            guard let id = reader.readString(), let position = reader.readBytes() else { return nil }
+            guard let id = reader.readString(), let position = reader.readBytes() else {
+                return nil
+            }
             positions.append(SplitPosition(id: id, bytes: position))
         }
         return reader.isAtEnd ? positions : nil
@@ -138,6 +140,8 @@ package struct SourceRows {
     package var stored: StoredTimes?
     /// Int32 a row, +1 or −1; nil when all are +1.
     package var weights: Buffer?
+    /// Of a topic's rows: what each does, as it is stored, one byte each; nil when all are inserted.
+    package var operations: Buffer?
 
     package init(
         columns: [Column], rowCount: Int, positions: Buffer?, invalid: [InvalidRow], byteCount: Int

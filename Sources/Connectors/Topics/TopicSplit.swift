@@ -195,6 +195,12 @@ final class TopicSplit: SourceSplit {
             watermark: reader.watermark == .min ? nil : reader.watermark,
             rowWatermarks: batch.rowWatermarks)
         rows.weights = batch.weights
+        rows.operations = operations.map { codes in
+            if isWhole { return codes }
+            let kept = Buffer(capacity: wanted.count)
+            kept.base.copyMemory(from: codes.base + wanted.lowerBound, byteCount: wanted.count)
+            return kept
+        }
         return rows
     }
 

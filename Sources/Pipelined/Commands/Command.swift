@@ -7,6 +7,7 @@ struct Command: Sendable {
         case check = "check specs; no daemon needed"
         case ask = "ask a running daemon"
         case change = "change what runs"
+        case topics = "look at topics, fill and read them"
         case other = "about pipelined"
     }
 
@@ -44,7 +45,7 @@ struct Operand: Sendable {
 
     /// What completion offers for it.
     enum Kind: Sendable {
-        case pipeline, specFile, command
+        case pipeline, topic, specFile, command
         case choice([String])
     }
     let placeholder: String

@@ -5,6 +5,7 @@ enum CommandTable {
         .validate, .explain, .graph, .diff,
         .status, .describe, .events, .wait, .tap, .metrics,
         .reload, .pause, .resume, .restart, .reset,
+        .produce, .consume,
         .version, .help, .completion,
     ]
 }

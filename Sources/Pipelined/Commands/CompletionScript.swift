@@ -4,6 +4,7 @@ enum CompletionScript {
     static let shells = ["bash", "zsh", "fish"]
 
     private static let namesCommand = "pipelined status -o names 2>/dev/null"
+    private static let topicsCommand = "pipelined topics -o names 2>/dev/null"
 
     static func text(shell: String, _ commands: [Command]) -> String {
         switch shell {
@@ -37,6 +38,7 @@ enum CompletionScript {
             let words: String
             switch command.operands.first?.kind {
             case .pipeline: words = "$(\(namesCommand)) \(flags)"
+            case .topic: words = "$(\(topicsCommand)) \(flags)"
             case .choice(let choices): words = (choices + [flags]).joined(separator: " ")
             case .command: words = (commands.map(\.name) + [flags]).joined(separator: " ")
             case .specFile, nil: words = flags
@@ -97,6 +99,7 @@ enum CompletionScript {
             let operand: String
             switch command.operands.first?.kind {
             case .pipeline: operand = "'*:pipeline:($(\(namesCommand)))'"
+            case .topic: operand = "'*:topic:($(\(topicsCommand)))'"
             case .specFile: operand = "'*:spec:_files'"
             case .choice(let words): operand = "'*:value:(\(words.joined(separator: " ")))'"
             case .command: operand = "'*:command:(\(commands.map(\.name).joined(separator: " ")))'"
@@ -130,6 +133,7 @@ enum CompletionScript {
             }
             switch command.operands.first?.kind {
             case .pipeline: lines.append("\(scope) -a '(\(namesCommand))'")
+            case .topic: lines.append("\(scope) -a '(\(topicsCommand))'")
             case .specFile: lines.append("\(scope) -F")
             case .choice(let words): lines.append("\(scope) -a '\(words.joined(separator: " "))'")
             case .command:

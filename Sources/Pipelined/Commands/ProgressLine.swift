@@ -17,9 +17,12 @@ struct ProgressLine {
     init(_ terminal: Terminal) { self.terminal = terminal }
 
     /// Draws the line anew.
-    mutating func show(_ figures: Figures) {
+    mutating func show(_ figures: Figures) { show(Self.text(figures)) }
+
+    /// Puts a text in the line.
+    mutating func show(_ text: String) {
         guard terminal.isErrorTerminal else { return }
-        terminal.write("\r\u{1b}[K" + Self.text(figures), to: .error)
+        terminal.write("\r\u{1b}[K" + text, to: .error)
         isShown = true
     }
 

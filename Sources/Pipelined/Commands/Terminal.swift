@@ -76,10 +76,27 @@ final class Terminal: Sendable {
             }
             return
         }
+        Array(text.utf8).withUnsafeBytes { send($0, to: stream) }
+    }
+
+    /// Writes bytes to standard output as they are.
+    ///
+    /// - Returns: Whether somebody still reads it.
+    func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if isCapturing {
+            captured.withLock { $0.output += String(decoding: bytes, as: UTF8.self) }
+        } else {
+            send(bytes, to: .output)
+        }
+        return !isOutputClosed
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer, to stream: Stream) {
         let descriptor: Int32 = stream == .output ? 1 : 2
-        var bytes = Array(text.utf8)[...]
+        var bytes = bytes[...]
         while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes)
+            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
             if count > 0 {
                 bytes = bytes.dropFirst(count)
             } else if errno == EAGAIN {
@@ -89,6 +106,15 @@ final class Terminal: Sendable {
                 if stream == .output { outputClosed.withLock { $0 = true } }
                 return
             }
+        }
+    }
+
+    /// Looks whether standard output still has a reader, where nothing is written to it.
+    func lookAtOutput() {
+        guard !isCapturing else { return }
+        var state = pollfd(fd: 1, events: 0, revents: 0)
+        if poll(&state, 1, 0) > 0, Int32(state.revents) & (POLLERR | POLLNVAL) != 0 {
+            outputClosed.withLock { $0 = true }
         }
     }
 

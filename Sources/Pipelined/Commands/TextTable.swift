@@ -14,6 +14,17 @@ struct TextTable {
 
     init(_ columns: [Column]) { self.columns = columns }
 
+    /// How many characters the longest cell of each column has.
+    var widths: [Int] {
+        var widths = columns.map(\.title.count)
+        for row in rows {
+            for (index, cell) in row.enumerated() where index < widths.count {
+                widths[index] = max(widths[index], cell.count)
+            }
+        }
+        return widths
+    }
+
     /// The table, two spaces between columns, no spaces at the ends of lines.
     ///
     /// - Parameters:
@@ -22,12 +33,7 @@ struct TextTable {
     func rendered(
         width: Int? = nil, style: (_ row: Int?, _ column: Int, _ cell: String) -> String = { $2 }
     ) -> String {
-        var widths = columns.map(\.title.count)
-        for row in rows {
-            for (index, cell) in row.enumerated() where index < widths.count {
-                widths[index] = max(widths[index], cell.count)
-            }
-        }
+        let widths = self.widths
         var lines = [line(columns.map(\.title), nil, widths, width, style)]
         for (index, row) in rows.enumerated() {
             lines.append(line(row, index, widths, width, style))

@@ -148,11 +148,3 @@ final class Daemon: Sendable {
         state.close()
     }
 }
-
-private func storing<T>(_ body: () throws(StoreError) -> T) throws(ControlFailure) -> T {
-    do throws(StoreError) {
-        return try body()
-    } catch {
-        throw ControlFailure(code: .failed, message: error.message)
-    }
-}

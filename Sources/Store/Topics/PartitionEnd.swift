@@ -87,6 +87,7 @@ package struct PartitionToken: Equatable, Sendable {
 
 /// The last batch that a producer has had acknowledged, so that a retry is not appended again.
 package struct ProducerState: Equatable, Sendable {
+    package static let identifierBytesMax = 128
     /// The highest sequence number.
     package var sequence: UInt64
     /// When it was appended, microseconds since the epoch.
@@ -104,12 +105,11 @@ struct CommitMark: Equatable, Sendable {
     var watermark: Int64
     /// The clock at the commit, microseconds.
     var at: Int64
-    /// Of an ingest partition: all that are remembered in the first mark of a segment, otherwise the
-    /// one whose rows are committed.
+    /// Of an ingest partition: all that are remembered in the first mark of a segment, otherwise
+    /// those whose rows are committed.
     var producers: [[UInt8]: ProducerState] = [:]
 
     private static let version: UInt8 = 1
-    static let producerIdentifierBytesMax = 128
 
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = [Self.version]

@@ -141,7 +141,8 @@ package final class PartitionWriter: Sendable {
     /// Makes what was appended durable and visible at once, with a mark behind it: for the ingest path,
     /// which has no journal.
     ///
-    /// - Parameter producers: Whose rows they are, with the sequence number that a retry would repeat.
+    /// - Parameter producers: Whose rows they are, each with the sequence number that a retry would
+    ///   repeat. One sync acknowledges them all.
     package func commit(producers: [[UInt8]: UInt64]) throws(StoreError) {
         let now = partition.options.clock()
         var mark = CommitMark(epoch: 0, end: PartitionEnd(), watermark: .min, at: now)
