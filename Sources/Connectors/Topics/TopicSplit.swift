@@ -37,6 +37,9 @@ final class TopicSplit: SourceSplit {
         self.options = options
         self.columns = columns
         self.reader = reader
+        // A pipeline states its watermark from the first row on, also that it has none yet. What comes
+        // from outside has none: it is told from the rows.
+        statedWatermark = partition.isIngest ? nil : .min
         reader.note(partition.name, offset)
     }
 
@@ -83,7 +86,9 @@ final class TopicSplit: SourceSplit {
         }
     }
 
-    func restore(watermark: Int64?) { statedWatermark = watermark }
+    func restore(watermark: Int64?) {
+        if let watermark { statedWatermark = watermark }
+    }
 
     // MARK: Reading
 
@@ -118,7 +123,8 @@ final class TopicSplit: SourceSplit {
 
     private func atEnd() -> SplitRead {
         let committed = partition.committed
-        if committed.nextOffset == nextOffset, committed.watermark > statedWatermark ?? .min {
+        if !partition.isIngest, committed.nextOffset == nextOffset,
+            committed.watermark > statedWatermark ?? .min {
             statedWatermark = committed.watermark
         }
         if partition.isSealed, partition.committed.nextOffset == nextOffset { return .ended }
@@ -165,7 +171,7 @@ final class TopicSplit: SourceSplit {
                         ?? Int64(wanted.upperBound))
         if wanted.upperBound < count { stopOffset = nextOffset }
         self.reader.note(id, nextOffset)
-        if reader.watermarkAfter > statedWatermark ?? .min, wanted.upperBound == count {
+        if !partition.isIngest, reader.watermarkAfter > statedWatermark ?? .min, wanted.upperBound == count {
             statedWatermark = reader.watermarkAfter
         }
         guard !wanted.isEmpty else { return nil }
@@ -192,7 +198,7 @@ final class TopicSplit: SourceSplit {
             positions: batch.origin?.positions, invalid: [], byteCount: block.byteCount)
         rows.stored = StoredTimes(
             rowtime: batch.rowtime,
-            watermark: reader.watermark == .min ? nil : reader.watermark,
+            watermark: partition.isIngest ? nil : reader.watermark,
             rowWatermarks: batch.rowWatermarks)
         rows.weights = batch.weights
         rows.operations = operations.map { codes in
