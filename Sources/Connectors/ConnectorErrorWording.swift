@@ -11,11 +11,6 @@ extension ConnectorError {
         ConnectorError(.terminal, "cannot write rows: the sink has no format; add `format:`")
     }
 
-    static func topicsAreNotRead(_ name: String) -> ConnectorError {
-        ConnectorError(
-            .terminal, "cannot open topic '\(name)': this version has no store for events")
-    }
-
     static func linesNeedOneColumn(columnCount: Int) -> ConnectorError {
         ConnectorError(
             .terminal,
@@ -109,6 +104,15 @@ extension ConnectorError {
             .terminal,
             "cannot write the topic '\(name)' in mode \(wanted): its rows are in mode \(present); "
                 + "write another topic, or delete this one")
+    }
+
+    static func topicChangedMode(_ name: String, _ present: String, _ read: String)
+        -> ConnectorError
+    {
+        ConnectorError(
+            .terminal,
+            "cannot read the topic '\(name)' in mode \(read): its rows are in mode \(present); "
+                + "read it under `tables:`, or check the spec with the state directory that has it")
     }
 
     static func topicHasKey(_ name: String, _ present: [String]?, _ wanted: [String]?)

@@ -15,8 +15,8 @@ package enum SourceFactory {
         topics: TopicConnection? = nil
     ) throws(ConnectorError) -> any Source {
         try open(
-            spec.connector, name: spec.name, format: spec.format, fields: spec.fields,
-            metadata: spec.metadata, fileSystem: fileSystem, topics: topics)
+            spec.connector, name: spec.name, isTable: false, format: spec.format,
+            fields: spec.fields, metadata: spec.metadata, fileSystem: fileSystem, topics: topics)
     }
 
     /// A table's rows as they are read.
@@ -25,13 +25,13 @@ package enum SourceFactory {
         topics: TopicConnection? = nil
     ) throws(ConnectorError) -> any Source {
         try open(
-            spec.connector, name: spec.name, format: spec.format, fields: spec.fields,
-            metadata: [], fileSystem: fileSystem, topics: topics)
+            spec.connector, name: spec.name, isTable: true, format: spec.format,
+            fields: spec.fields, metadata: [], fileSystem: fileSystem, topics: topics)
     }
 
     private static func open(
-        _ connector: SourceConnector, name: String, format: FormatSpec, fields: [FieldSpec],
-        metadata: [MetadataColumn], fileSystem: any FileSystem, topics: TopicConnection?
+        _ connector: SourceConnector, name: String, isTable: Bool, format: FormatSpec,
+        fields: [FieldSpec], metadata: [MetadataColumn], fileSystem: any FileSystem, topics: TopicConnection?
     ) throws(ConnectorError) -> any Source {
         let rowMetadata = RowMetadata(fields: fields, columns: metadata)
         switch connector {
@@ -51,7 +51,7 @@ package enum SourceFactory {
             guard let topics else { throw .noTopicStore(options.name) }
             return TopicSource(
                 options, fields: fields, metadata: metadata, catalog: topics.catalog,
-                reader: "\(topics.pipeline)/\(name)", clock: topics.clock)
+                reader: "\(topics.pipeline)/\(name)", isTable: isTable, clock: topics.clock)
         }
     }
 }

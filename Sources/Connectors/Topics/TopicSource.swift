@@ -11,6 +11,7 @@ final class TopicSource: Source {
     private let catalog: TopicCatalog
     private let reader: TopicReader
     private let clock: @Sendable () -> Int64
+    private let isTable: Bool
     private var entry: TopicCatalog.Entry?
     private var registration: UInt64?
     /// The partitions that splits were made of, by name.
@@ -19,11 +20,15 @@ final class TopicSource: Source {
     private var isResumed = false
     private let changes = TopicChanges()
 
-    /// - Parameter reader: What `topics` calls this reader: `PIPELINE/SOURCE`.
+    /// - Parameters:
+    ///   - reader: What `topics` calls this reader: `PIPELINE/SOURCE`.
+    ///   - isTable: Whether rows are taken as the latest of their key, whatever the topic's mode.
     init(
         _ options: TopicSourceOptions, fields: [FieldSpec], metadata: [MetadataColumn],
-        catalog: TopicCatalog, reader: String, clock: @escaping @Sendable () -> Int64
+        catalog: TopicCatalog, reader: String, isTable: Bool = false,
+        clock: @escaping @Sendable () -> Int64
     ) {
+        self.isTable = isTable
         self.options = options
         self.fields = fields
         self.metadata = metadata
@@ -81,7 +86,12 @@ final class TopicSource: Source {
         if let registration { entry?.topic.unregister(reader: registration) }
         registration = nil
         entry = try catalog.entry(options.name)
-        guard let topic = entry?.topic else { return nil }
+        guard let entry else { return nil }
+        let topic = entry.topic
+        if !isTable, entry.definition.mode != options.mode {
+            throw .topicChangedMode(
+                options.name, entry.definition.mode.rawValue, options.mode.rawValue)
+        }
         registration = topic.register(reader)
         changes.watch(topic)
         return topic
@@ -155,6 +165,7 @@ final class TopicSource: Source {
         }
         return TopicSplit(
             partition, at: offset, stopOffset: stopOffset, stopTime: stopTime, options: options,
+            mode: entry.definition.mode,
             columns: TopicColumns(
                 fields: fields, metadata: metadata, partition: partition.name, entry: entry,
                 catalog: catalog), reader: reader)

@@ -12,6 +12,8 @@ final class TopicSplit: SourceSplit {
     private let cursor: PartitionCursor
     private var columns: TopicColumns
     private let options: TopicSourceOptions
+    /// The topic's.
+    private let mode: TopicSpec.Mode
     private let reader: TopicReader
     /// The next offset that is wanted.
     private(set) var nextOffset: UInt64
@@ -26,8 +28,10 @@ final class TopicSplit: SourceSplit {
 
     init(
         _ partition: Partition, at offset: UInt64, stopOffset: UInt64?, stopTime: Int64?,
-        options: TopicSourceOptions, columns: TopicColumns, reader: TopicReader
+        options: TopicSourceOptions, mode: TopicSpec.Mode, columns: TopicColumns,
+        reader: TopicReader
     ) {
+        self.mode = mode
         self.partition = partition
         cursor = PartitionCursor(partition, at: offset)
         nextOffset = offset
@@ -239,7 +243,7 @@ final class TopicSplit: SourceSplit {
 
     /// +1, or −1 of a row that goes.
     private func weights(_ operations: Buffer?, count: Int) -> Buffer? {
-        guard options.mode != .append, let operations else { return nil }
+        guard mode != .append, let operations else { return nil }
         let codes = operations.pointer(to: UInt8.self)
         let result = Buffer(capacity: count * 4)
         let target = result.pointer(to: Int32.self)
