@@ -75,6 +75,16 @@ package struct TopicCatalog: Sendable {
         return known
     }
 
+    /// Whether a topic is in use, or has something to delete or to compact.
+    package func needsUpkeep(_ name: String) throws(ConnectorError) -> Bool {
+        if store.opened.contains(where: { $0.name == name }) { return true }
+        let description = try storing { () throws(StoreError) in try store.description(name) }
+        guard let definition = description.flatMap({ TopicDefinition($0.definition) }) else {
+            return false
+        }
+        return definition.retention != .forever || definition.compaction != nil
+    }
+
     /// Makes the topic what a spec says: creates it, adds and widens columns, takes retention and the
     /// rest over from a document.
     ///

@@ -12,6 +12,7 @@ final class Daemon: Sendable {
     private let fileEvents: FileEvents
     private let subscription: FileEvents.Token
     private let engine: EmbeddedEngine
+    private let keeper: TopicKeeper
     private let pool: BlockingPool
     private let controller: Controller
     private let server: ControlServer
@@ -47,6 +48,7 @@ final class Daemon: Sendable {
         let engine = EmbeddedEngine(
             options: EngineOptions(), state: state, topics: parts.topics, fileEvents: events)
         self.engine = engine
+        keeper = TopicKeeper(parts.topics, log: log)
         let pool = BlockingPool(threads: Self.startThreads)
         self.pool = pool
         let controller = Controller()
@@ -61,6 +63,7 @@ final class Daemon: Sendable {
         controller.onChange { server.notice() }
         subscription = events.subscribe(path: configuration.pipelines) { controller.post(.hint) }
         server.start()
+        keeper.start()
         Self.start(
             controller, engine, parts.topics, pool, parts.store, crash, configuration, log)
     }
@@ -143,6 +146,7 @@ final class Daemon: Sendable {
         server.close()
         controller.close()
         pool.close()
+        keeper.close()
         engine.close()
         fileEvents.close()
         state.close()
