@@ -24,7 +24,7 @@ struct FormatTests {
     func segment() throws {
         let disk = SimulatedFileSystem()
         try Self.writeSegment(disk)
-        let bytes = try #require(disk.contents("/7.segment"))
+        let bytes = try #require(disk.contents("/42.segment"))
         expectGolden(HexDump.text(bytes), "store/segment-v1.hex")
         let page = try String(
             contentsOf: repositoryRoot.appendingPathComponent("docs/segment-format.md"),
@@ -52,11 +52,11 @@ struct FormatTests {
     @Test("a segment that version 1 wrote is read")
     func readsSegment() throws {
         let disk = SimulatedFileSystem()
-        disk.setContents("/7.segment", try HexDump.golden("store/segment-v1.hex"))
-        let file = try disk.open("/7.segment", .read, permissions: 0)
+        disk.setContents("/42.segment", try HexDump.golden("store/segment-v1.hex"))
+        let file = try disk.open("/42.segment", .read, permissions: 0)
         let reader = try SegmentReader(
             file, length: disk.status(file).length, fileSystem: disk)
-        try reader.expect(.topic, identity: Array("clicks/0".utf8), number: 7)
+        try reader.expect(.topic, identity: Array("clicks/ingest#9".utf8), number: 42)
         #expect(reader.header.predecessor == Predecessor(lastOffset: 41, digest: 0x1234_5678))
         var rows: [String] = []
         while let (header, payload) = try reader.next() {
@@ -67,6 +67,15 @@ struct FormatTests {
         }
         #expect(rows == ["42 2 1000 2000 ab", "44 1 1500 1500 c"])
         #expect(reader.isSealed)
+        let sealed = try SealedSegment(
+            file, identity: Array("clicks/ingest#9".utf8), number: 42, fileSystem: disk)
+        #expect(sealed.footer.nextOffset == 45)
+        #expect(try sealed.places(file).map(\.firstOffset) == [42, 44])
+        let scan = try SegmentScan.read(
+            file, identity: Array("clicks/ingest#9".utf8), base: 42, wanted: nil, isLast: false,
+            fileSystem: disk)
+        #expect(scan.mark?.end.nextOffset == 45)
+        #expect(scan.producers[Array("me".utf8)] == ProducerState(sequence: 4, at: 6000))
         #expect(reader.torn == nil)
     }
 
@@ -90,26 +99,40 @@ struct FormatTests {
         journal.close()
     }
 
+    /// A sealed segment of a partition: a header, the mark that each begins with, two blocks of rows,
+    /// the mark of their commit, an index, a footer.
     private static func writeSegment(_ disk: SimulatedFileSystem) throws {
+        let identity = Array("clicks/ingest#9".utf8)
         let writer = try SegmentWriter.create(
-            "/7.segment",
+            "/42.segment",
             SegmentHeader(
-                kind: .topic, identity: Array("clicks/0".utf8), number: 7,
+                kind: .topic, identity: identity, number: 42,
                 predecessor: Predecessor(lastOffset: 41, digest: 0x1234_5678)),
             fileSystem: disk)
         var blocks = BlockBuffer()
-        blocks.begin(.rows)
-        Array("ab".utf8).withUnsafeBytes { blocks.appendPayload($0) }
-        blocks.noteRow(time: 2000)
-        blocks.noteRow(time: 1000)
+        let before = PartitionEnd(
+            segment: 7, tip: SegmentTip(length: 900, nextOffset: 42, digest: 0x0bad_cafe))
+        blocks.appendMark(
+            CommitMark(
+                epoch: 0, end: before, watermark: .min, at: 5000,
+                producers: [Array("me".utf8): ProducerState(sequence: 3, at: 4000)]))
+        blocks.appendRows(count: 2, minTime: 1000, maxTime: 2000) { $0 += Array("ab".utf8) }
+        var places = blocks.places(from: writer.tip)
         try writer.append(&blocks)
         try writer.sync()
         blocks.removeAll()
-        blocks.begin(.rows)
-        Array("c".utf8).withUnsafeBytes { blocks.appendPayload($0) }
-        blocks.noteRow(time: 1500)
+        blocks.appendRows(count: 1, minTime: 1500, maxTime: 1500) { $0 += Array("c".utf8) }
+        places += blocks.places(from: writer.tip)
         try writer.append(&blocks)
-        try writer.seal(SegmentSeal())
+        blocks.removeAll()
+        let end = PartitionEnd(segment: 42, tip: writer.tip)
+        blocks.appendMark(
+            CommitMark(
+                epoch: 0, end: end, watermark: .min, at: 6000,
+                producers: [Array("me".utf8): ProducerState(sequence: 4, at: 6000)]))
+        try writer.append(&blocks)
+        try writer.seal(
+            SegmentSeal(firstAppendedAt: 5000, lastAppendedAt: 6000), index: places)
         try writer.sync()
         writer.close()
     }

@@ -3,7 +3,7 @@ package enum SpecFields {
     package static let all: [FieldGroup] = [
         document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
         generateTime, format, json, csv, schemaField, eventTime, metadata, step, join, aggregate,
-        window, hopping, sink, fileSink, roll, settings, topic, retention, compaction,
+        window, hopping, sink, fileSink, roll, settings, deadLetters, topic, retention, compaction,
     ]
 
     package static let document = FieldGroup(
@@ -112,8 +112,19 @@ package enum SpecFields {
                 "memory_max", .size,
                 "Most bytes of state before the pipeline pauses with a reason.",
                 example: "memory_max: 512MiB"),
+            SpecField(
+                "dead_letters", .mapping,
+                "How the rows that were set aside are kept; see *dead letters*.",
+                example: "dead_letters: {retention: 30d}"),
         ],
-        later: [
-            "on_change", "replay_from", "approve", "state_ttl", "lanes", "dead_letters",
+        later: ["on_change", "replay_from", "approve", "state_ttl", "lanes"])
+
+    package static let deadLetters = FieldGroup(
+        "dead letters", at: "settings.dead_letters",
+        [
+            SpecField(
+                "retention", .duration, default: "14d",
+                "How long they are kept in the topic `PIPELINE.dead-letters`.",
+                example: "retention: 30d")
         ])
 }

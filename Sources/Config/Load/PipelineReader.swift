@@ -123,6 +123,12 @@ final class PipelineReader {
             reader.choice("on_error", PipelineSettings.OnError.self) ?? .deadLetter
         settings.isSuspended = reader.flag("suspend") ?? false
         settings.memoryBytesMax = reader.size("memory_max")
+        if reader.has("dead_letters"),
+            let letters = reader.mapping("dead_letters", SpecFields.deadLetters)
+        {
+            settings.deadLetterRetentionMicros =
+                letters.duration("retention") ?? settings.deadLetterRetentionMicros
+        }
         return settings
     }
 

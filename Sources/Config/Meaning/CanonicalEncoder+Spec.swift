@@ -240,5 +240,8 @@ extension CanonicalEncoder {
         write(settings.onError.rawValue)
         write(settings.isSuspended)
         write(settings.memoryBytesMax) { $0.write(Int64($1)) }
+        // Only where it is said, so that specs without it mean what they did before there was one.
+        let usual = PipelineSettings().deadLetterRetentionMicros
+        if settings.deadLetterRetentionMicros != usual { write(settings.deadLetterRetentionMicros) }
     }
 }

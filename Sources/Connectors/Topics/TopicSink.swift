@@ -45,7 +45,8 @@ final class TopicSink: Sink {
     }
 
     private func open(token bytes: [UInt8]?) throws(ConnectorError) {
-        let (entry, version) = try catalog.apply(spec, isDocumented: false)
+        // Dead letters are described by their pipeline, as a document would.
+        let (entry, version) = try catalog.apply(spec, isDocumented: isLazy)
         var token: PartitionToken?
         if let bytes {
             guard let read = TopicSinkToken(bytes) else { throw .unknownToken(spec.name) }
