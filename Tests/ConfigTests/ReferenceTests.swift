@@ -57,15 +57,16 @@ struct ReferenceTests {
         let folder = repositoryRoot.appendingPathComponent("pipelines")
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
             .filter { $0.hasSuffix(".yaml") }
-        let loader = loader(allowedPaths: ["/var/log"])
-        var specs: [PipelineSpec] = []
-        for name in names.sorted() {
-            let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
-            let result = loader.load(bytes: bytes, path: "pipelines/\(name)")
-            #expect(result.diagnostics.rendered == "")
-            specs += result.pipelines
+        let inputs = try names.sorted().map { name in
+            SpecInput(
+                path: "pipelines/\(name)",
+                bytes: [UInt8](try Data(contentsOf: folder.appendingPathComponent(name))))
         }
-        #expect(SpecDirectory.check(specs).failed.isEmpty)
-        #expect(specs.count >= 3)
+        let results = loader(allowedPaths: ["/var/log"]).load(inputs)
+        for result in results { #expect(result.diagnostics.rendered == "") }
+        let specs = results.flatMap(\.pipelines)
+        let topics = results.flatMap(\.topics)
+        #expect(SpecDirectory.check(specs, topics: topics).failed.isEmpty)
+        #expect(specs.count >= 5 && topics.count >= 2)
     }
 }

@@ -15,11 +15,19 @@ struct RunTests {
         return names.filter { $0.hasSuffix(".yaml") }.sorted()
     }()
 
-    @Test("every sample runs", arguments: samples)
-    func sample(name: String) throws {
+    /// Those that read topics, which another sample writes first, and go on for as long as more may
+    /// come.
+    static let readers = ["shop-revenue.yaml"]
+
+    private func copySamples() throws {
         try FileManager.default.copyItem(
             at: repositoryRoot.appendingPathComponent("pipelines"),
             to: folder.url.appendingPathComponent("pipelines"))
+    }
+
+    @Test("every sample runs", arguments: samples.filter { !readers.contains($0) })
+    func sample(name: String) throws {
+        try copySamples()
         if name == "package-changes.yaml",
             !FileManager.default.fileExists(atPath: "/var/log/dpkg.log")
         {
@@ -42,9 +50,7 @@ struct RunTests {
 
     @Test("the orders sample gives the totals that its comment promises")
     func orders() throws {
-        try FileManager.default.copyItem(
-            at: repositoryRoot.appendingPathComponent("pipelines"),
-            to: folder.url.appendingPathComponent("pipelines"))
+        try copySamples()
         #expect(try Program.run(["run", "pipelines/orders.yaml"], in: folder).status == 0)
         var totals: [String: [Int?]] = [:]
         for row in try folder.rows("out/country-totals.ndjson") {
@@ -53,6 +59,77 @@ struct RunTests {
         #expect(totals == ["DE": [3, 200], "FR": [2, 100], "unknown": [1, 60]])
         #expect(folder.lineCount("out/unknown-customers.ndjson") == 1)
         #expect(folder.lineCount("out/bad-orders.ndjson") == 1)
+    }
+
+    /// What `shop-revenue` makes of the sample orders: country, hour, orders, revenue.
+    private static let revenue = [
+        "DE 09 1 120", "FR 09 1 75", "DE 10 1 30", "FR 11 1 25", "unknown 11 1 60", "DE 12 1 50",
+    ]
+
+    private func revenue() throws -> [String] {
+        try folder.rows("out/shop-revenue.ndjson").map { row in
+            let hour = (row["window_start"] as? String ?? "").dropFirst(11).prefix(2)
+            let country = row["country"] as? String ?? ""
+            return "\(country) \(hour) \(row["orders"] ?? "") \(row["revenue"] ?? "")"
+        }
+    }
+
+    @Test("the shop's samples hand rows on through topics, once")
+    func chain() throws {
+        try copySamples()
+        let state = ["--state", "state"]
+        // The second run finds that all is read.
+        for _ in 0..<2 {
+            let written = try Program.run(
+                ["run", "pipelines/shop-backbone.yaml", "-o", "json"] + state, in: folder)
+            #expect(written.status == 0, "\(written.errors)")
+            #expect(try written.json()["dead_letters"] as? Int == 1)
+        }
+        let orders = try Program.run(
+            ["consume", "shop.orders", "--select", "order_id"] + state, in: folder)
+        let numbers = [1001, 1002, 1003, 1005, 1006, 1007]
+        #expect(orders.output == numbers.map { "{\"order_id\":\($0)}\n" }.joined())
+        let letters = try Program.run(
+            ["consume", "shop-backbone.dead-letters", "--select", "raw"] + state, in: folder)
+        #expect(letters.output.contains("two hundred"))
+        let reader = try Program(["run", "pipelines/shop-revenue.yaml", "-q"] + state, in: folder)
+        let isDone = eventually(within: 30) {
+            folder.lineCount("out/shop-revenue.ndjson") >= Self.revenue.count
+        }
+        reader.send(SIGINT)
+        let outcome = try reader.ended()
+        #expect(isDone && outcome.status == 1, "\(outcome.errors)")
+        #expect(try revenue() == Self.revenue)
+    }
+
+    @Test("one daemon runs all samples")
+    func serve() throws {
+        try copySamples()
+        var names = Self.samples.map { $0.dropLast(".yaml".count) }
+        if !FileManager.default.fileExists(atPath: "/var/log/dpkg.log") {
+            names.removeAll { $0 == "package-changes" }
+            try FileManager.default.removeItem(
+                at: folder.url.appendingPathComponent("pipelines/package-changes.yaml"))
+        }
+        let daemon = try Program(
+            [
+                "serve", "--pipelines", "pipelines", "--state", "state", "--allow-path", "/var/log",
+                "--log-format", "json",
+            ], in: folder)
+        defer { daemon.send(SIGKILL) }
+        #expect(
+            eventually(within: 60) {
+                folder.lineCount("out/shop-revenue.ndjson") >= Self.revenue.count
+                    && names.allSatisfy { name in
+                        daemon.errors.split(separator: "\n").contains {
+                            $0.contains("\"event\":\"Started\"") && $0.contains("\"\(name)\"")
+                        }
+                    }
+            }, "\(daemon.errors)")
+        daemon.send(SIGTERM)
+        #expect(try daemon.ended().status == 0)
+        #expect(try revenue() == Self.revenue)
+        #expect(folder.lineCount("out/country-totals.ndjson") > 0)
     }
 
     private func generated(_ count: Int) throws {
