@@ -27,7 +27,8 @@ enum RunCommand {
             if loaded == nil { return .failed }
         }
         do throws(EngineError) {
-            let folder = try given ?? temporaryFolder()
+            let folder: String
+            if let given { folder = given } else { folder = try temporaryFolder() }
             defer { if given == nil { removeFolder(folder) } }
             let state = try openState(folder)
             defer { state.close() }
