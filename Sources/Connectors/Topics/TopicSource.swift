@@ -166,6 +166,8 @@ final class TopicSource: Source {
         return TopicSplit(
             partition, at: offset, stopOffset: stopOffset, stopTime: stopTime, options: options,
             mode: entry.definition.mode,
+            pipeline: TopicWriter.parts(entry.topic.writer(of: partition))?.pipeline,
+            writers: catalog.writers,
             columns: TopicColumns(
                 fields: fields, metadata: metadata, partition: partition.name, entry: entry,
                 catalog: catalog), reader: reader)

@@ -145,6 +145,7 @@ enum RunCommand {
             engine.close()
             events.close()
         }
+        engine.expect([spec.name])
         try topics.apply(loaded.topics)
         let ended = Semaphore()
         let exit = Mutex<PipelineExit?>(nil)

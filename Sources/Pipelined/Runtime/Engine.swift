@@ -9,6 +9,9 @@ protocol Engine: AnyObject, Sendable {
     /// - Throws: ``EngineError``; nothing runs then and no state has changed.
     func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline
 
+    /// Says which pipelines run or are to run, so that readers need not wait for what others write.
+    func expect(_ pipelines: Set<String>)
+
     /// Makes the topics that stand in documents what those say; returns what was refused.
     func apply(topics: [TopicSpec]) -> [(topic: TopicSpec, error: EngineError)]
 
