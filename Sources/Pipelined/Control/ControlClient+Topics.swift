@@ -70,11 +70,7 @@ extension ControlClient {
         let id = try begin("consume", request.params)
         // The item that says that frames follow, or the error instead of them.
         if case .error(let failure) = try line(for: id) { throw failure }
-        while true {
-            guard let frame = try frame(isWanted) else { return nil }
-            if frame.isEmpty { break }
-            guard frame.withUnsafeBytes({ write($0) }) else { return nil }
-        }
+        guard try frames(isWanted, write) else { return nil }
         switch try line(for: id) {
         case .result(let result): return result
         case .error(let failure): throw failure

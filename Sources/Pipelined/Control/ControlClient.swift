@@ -105,23 +105,32 @@ final class ControlClient {
         return true
     }
 
-    /// The next frame; empty where they end.
+    /// Gives frames to `take`, to the one that ends them.
     ///
-    /// - Parameter onWaiting: Called now and then while nothing comes; returns false to give up.
-    /// - Returns: nil when it gave up.
-    func frame(_ onWaiting: () -> Bool) throws(ControlFailure) -> ArraySlice<UInt8>? {
-        guard try fill(ControlFrame.headBytes, onWaiting) else { return nil }
-        let count = ControlFrame.count(buffer[..<ControlFrame.headBytes])
-        guard count <= ControlProtocol.frameBytesMax else {
-            throw ControlFailure(code: .tooLarge, message: "the daemon's frame is too long")
-        }
-        let end = ControlFrame.headBytes + count
-        guard try fill(end, onWaiting) else { return nil }
-        defer {
+    /// - Parameters:
+    ///   - onWaiting: Called now and then while nothing comes; returns false to give up.
+    ///   - take: Returns false to give up.
+    /// - Returns: Whether they have ended.
+    func frames(
+        _ onWaiting: () -> Bool, _ take: (UnsafeRawBufferPointer) -> Bool
+    ) throws(ControlFailure) -> Bool {
+        while true {
+            guard try fill(ControlFrame.headBytes, onWaiting) else { return false }
+            let count = ControlFrame.count(buffer[..<ControlFrame.headBytes])
+            guard count <= ControlProtocol.frameBytesMax else {
+                throw ControlFailure(code: .tooLarge, message: "the daemon's frame is too long")
+            }
+            let end = ControlFrame.headBytes + count
+            guard try fill(end, onWaiting) else { return false }
+            let isWanted = buffer.withUnsafeBytes { bytes in
+                count == 0
+                    || take(UnsafeRawBufferPointer(rebasing: bytes[ControlFrame.headBytes..<end]))
+            }
             buffer.removeSubrange(..<end)
             searched = 0
+            guard isWanted else { return false }
+            if count == 0 { return true }
         }
-        return buffer[ControlFrame.headBytes..<end]
     }
 
     /// Reads until so many bytes wait.

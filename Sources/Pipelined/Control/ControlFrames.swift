@@ -43,7 +43,7 @@ final class ConnectionFrames: Sendable {
 /// The frames that a client sends: filled on the server's thread, read by one other.
 final class ControlUpload: Sendable {
     enum Next {
-        case bytes([UInt8])
+        case bytes([[UInt8]])
         /// Nothing came in the time.
         case nothing
         /// The client has sent the frame that ends them.
@@ -125,11 +125,9 @@ final class ControlUpload: Sendable {
             let (next, hadFull) = state.withLock { state -> (Next?, Bool) in
                 let hadFull = state.waitingBytes >= Self.waitingBytesMax
                 if !state.chunks.isEmpty {
-                    let bytes =
-                        state.chunks.count == 1 ? state.chunks[0] : Array(state.chunks.joined())
-                    state.chunks = []
+                    defer { state.chunks = [] }
                     state.waitingBytes = 0
-                    return (.bytes(bytes), hadFull)
+                    return (.bytes(state.chunks), hadFull)
                 }
                 if state.isComplete { return (.end, hadFull) }
                 return (state.isCut ? .cut : nil, hadFull)

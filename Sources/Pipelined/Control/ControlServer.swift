@@ -74,37 +74,6 @@ final class ControlServer: Sendable {
     }
 }
 
-/// One client.
-private final class ControlConnection {
-    let descriptor: Int32
-    let outbox: Outbox
-    var input: [UInt8] = []
-    /// The line is longer than allowed: the client is dropped once it has been told.
-    var isRejected = false
-    /// It will send no more.
-    var isAtEnd = false
-    let openRequests = OpenRequests()
-    let frames = ConnectionFrames()
-    /// When it last did something; when its unread answer or unfinished request last moved.
-    var activeAt: Int64
-    var movedAt: Int64
-
-    init(descriptor: Int32, wake: WakeSignal, now: Int64) {
-        self.descriptor = descriptor
-        outbox = Outbox(wake: wake)
-        activeAt = now
-        movedAt = now
-    }
-}
-
-/// Counts the requests of one client that wait for their answer.
-private final class OpenRequests: Sendable {
-    private let number = Mutex(0)
-    var count: Int { number.withLock { $0 } }
-    func begin() { number.withLock { $0 += 1 } }
-    func end() { number.withLock { $0 -= 1 } }
-}
-
 /// The server's thread and all that only it touches.
 private final class ControlServerLoop {
     private let listener: Int32
@@ -115,7 +84,7 @@ private final class ControlServerLoop {
     /// Given back when there is no other, to accept a client and turn it away.
     private var spare = openSpare()
     private var pausedUntil: Int64 = 0
-    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    private var buffer = [UInt8](repeating: 0, count: 256 << 10)
 
     init(listener: Int32, handler: any ControlHandler, limits: ControlLimits, wake: WakeSignal) {
         self.listener = listener
@@ -355,12 +324,11 @@ private final class ControlServerLoop {
             }
             let open = connection.openRequests
             open.begin()
-            let isAlone = open.count == 1
             handler.handle(
                 request,
                 ControlReply(
                     id: request.id, outbox: connection.outbox, limits: limits,
-                    frames: isAlone ? connection.frames : nil, onDone: { open.end() }))
+                    open: open, frames: open.isOne ? connection.frames : nil))
         }
     }
 

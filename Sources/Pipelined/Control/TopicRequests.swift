@@ -98,22 +98,31 @@ final class TopicRequests: Sendable {
 
     private func produce(_ params: JSONObject, _ upload: ControlUpload, _ reply: ControlReply) {
         do throws(ControlFailure) {
-            let request = try ProduceRequest(params)
-            let session = try ProduceSession(
-                request, topics: methods.topics, logs: methods.logs,
-                onProgress: { reply.item(ProduceJSON.summary(request.topic, $0)) })
-            reply.item(["ready": true])
-            do throws(ControlFailure) {
-                guard try feed(session, upload) else { return reply.fail(.failed, "cut off") }
-            } catch {
-                reply.item(ProduceJSON.summary(request.topic, session.progress))
-                throw error
-            }
-            reply.result(ProduceJSON.summary(request.topic, session.progress))
+            reply.result(try summary(ProduceRequest(params), upload, reply))
         } catch {
             upload.refuse()
             reply.fail(error.code, error.message)
         }
+    }
+
+    /// Takes what a producer sends. Who has the answer finds that it writes no more: the session has
+    /// gone when this returns.
+    private func summary(
+        _ request: ProduceRequest, _ upload: ControlUpload, _ reply: ControlReply
+    ) throws(ControlFailure) -> JSONValue {
+        let session = try ProduceSession(
+            request, topics: methods.topics, logs: methods.logs,
+            onProgress: { reply.item(ProduceJSON.summary(request.topic, $0)) })
+        reply.item(["ready": true])
+        do throws(ControlFailure) {
+            guard try feed(session, upload) else {
+                throw ControlFailure(code: .failed, message: "the connection was cut")
+            }
+        } catch {
+            reply.item(ProduceJSON.summary(request.topic, session.progress))
+            throw error
+        }
+        return ProduceJSON.summary(request.topic, session.progress)
     }
 
     /// Gives a session what the client sends; false when the connection was cut.
@@ -125,9 +134,11 @@ final class TopicRequests: Sendable {
             if let pressAt = session.pressAt, pressAt <= now { try session.press() }
             let lookAt = now + Self.lookMicros
             switch upload.next(deadline: min(session.pressAt ?? lookAt, lookAt)) {
-            case .bytes(let bytes):
-                bytes.withUnsafeBytes { session.room(bytes.count).copyMemory(from: $0) }
-                try session.received(bytes.count)
+            case .bytes(let chunks):
+                for bytes in chunks {
+                    bytes.withUnsafeBytes { session.room(bytes.count).copyMemory(from: $0) }
+                    try session.received(bytes.count)
+                }
             case .nothing:
                 if isEnding {
                     throw ControlFailure(
@@ -143,23 +154,24 @@ final class TopicRequests: Sendable {
     }
 
     private func consume(_ params: JSONObject, _ reply: ControlReply) {
-        let session: ConsumeSession
         do throws(ControlFailure) {
-            session = try ConsumeSession(ConsumeRequest(params), topics: methods.topics)
+            reply.result(try summary(ConsumeRequest(params), reply))
         } catch {
             reply.releaseFrames()
-            return reply.fail(error.code, error.message)
-        }
-        reply.beginFrames()
-        do throws(ControlFailure) {
-            let summary = try session.run(
-                isWanted: { !reply.isClosed && !self.isEnding },
-                write: { reply.frame($0) && !self.isEnding })
-            reply.endFrames()
-            reply.result(ConsumeJSON.summary(summary))
-        } catch {
-            reply.endFrames()
             reply.fail(error.code, error.message)
         }
+    }
+
+    /// Sends a consumer its rows. As for a producer, the session has gone when this returns.
+    private func summary(_ request: ConsumeRequest, _ reply: ControlReply) throws(ControlFailure)
+        -> JSONValue
+    {
+        let session = try ConsumeSession(request, topics: methods.topics)
+        reply.beginFrames()
+        defer { reply.endFrames() }
+        return ConsumeJSON.summary(
+            try session.run(
+                isWanted: { !reply.isClosed && !self.isEnding },
+                write: { reply.frame($0) && !self.isEnding }))
     }
 }
