@@ -119,6 +119,15 @@ struct SourceStatus: Sendable {
     var total: Int64?
     var isEnded = false
     var isIdle = false
+    /// While what was there already is read: how long that will take yet, by the rate of the last
+    /// seconds; microseconds.
+    var microsLeft: Int64?
+
+    /// How much of what is there has been read, 0...1; nil where that is not known.
+    var share: Double? {
+        guard let total, total > 0 else { return nil }
+        return min(1, max(0, Double(done) / Double(total)))
+    }
 }
 
 struct NodeStatus: Sendable {
