@@ -51,7 +51,8 @@ package enum SourceFactory {
             guard let topics else { throw .noTopicStore(options.name) }
             return TopicSource(
                 options, fields: fields, metadata: metadata, catalog: topics.catalog,
-                reader: "\(topics.pipeline)/\(name)", isTable: isTable, clock: topics.clock)
+                reader: "\(topics.pipeline)/\(name)", takesAnyMode: isTable,
+                clock: topics.clock)
         }
     }
 }

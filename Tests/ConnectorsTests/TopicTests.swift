@@ -222,6 +222,31 @@ struct TopicTests {
         }
     }
 
+    @Test("an expected writer holds the watermark, also before it has started, and another does not")
+    func idle() throws {
+        let bench = try TopicBench()
+        let sink = try bench.sink(pipeline: "p")
+        try sink.recover(token: nil)
+        sink.advance(watermark: 5)
+        try sink.write(TopicBench.batch([("a", 7)]))
+        let cut = try sink.cut(epoch: 1)
+        try cut.sync()
+        try cut.commit()
+        let split = try #require(try bench.source().discover().first)
+        #expect(try TopicBench.read([split]) == ["a 7"])
+        #expect(split.statedWatermark == 5)
+        #expect(!split.isPaused)
+        sink.close()
+        #expect(!split.isPaused)
+        _ = bench.catalog.writers.set(["p", "reader"])
+        #expect(!split.isPaused)
+        _ = bench.catalog.writers.set(["reader"])
+        #expect(split.isPaused)
+        let again = try bench.sink(pipeline: "p")
+        try again.recover(token: cut.token)
+        #expect(!split.isPaused)
+    }
+
     @Test("says what a reader has missed, or goes on behind it")
     func gone() throws {
         let bench = try TopicBench()

@@ -50,7 +50,7 @@ struct KillTests {
         #expect(try Views.actualCounts(folder) == counts, "seed \(testSeed)")
         #expect(try Views.actualLate(folder) == views.late, "seed \(testSeed)")
         #expect(
-            folder.lineCount("state/dead-letters/views.ndjson") == views.invalidCount,
+            try folder.topicRows("views.dead-letters").count == views.invalidCount,
             "seed \(testSeed)")
     }
 

@@ -109,6 +109,18 @@ extension TemporaryFolder {
         }
     }
 
+    /// The rows of a topic, in the order of their event time; none where there is no topic. No other
+    /// process may use the state.
+    func topicRows(_ topic: String, state: String = "state") throws -> [[String: Any]] {
+        let folder = path(of: "\(state)/topics/\(topic)")
+        guard FileManager.default.fileExists(atPath: folder) else { return [] }
+        let outcome = try Program.run(["consume", topic, "--state", state, "-o", "json"], in: self)
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        return try outcome.output.split(separator: "\n").map {
+            try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+    }
+
     /// How many whole lines a file has; 0 where there is none.
     func lineCount(_ name: String) -> Int {
         guard let data = try? Data(contentsOf: url.appendingPathComponent(name)) else { return 0 }

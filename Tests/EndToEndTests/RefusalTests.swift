@@ -114,7 +114,7 @@ struct RefusalTests {
         let outcome = try Program.run(["run", "views.yaml", "--state", "state"], in: folder)
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(outcome.errors.contains("3 rows failed"))
-        let letters = try folder.rows("state/dead-letters/views.ndjson")
+        let letters = try folder.topicRows("views.dead-letters")
             .sorted { ($0["position"] as? Int ?? 0) < ($1["position"] as? Int ?? 0) }
         let starts = [1, 2, 4].map { lines[..<$0].joined().utf8.count }
         #expect(letters.map { $0["position"] as? Int } == starts)

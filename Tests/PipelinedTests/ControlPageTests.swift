@@ -47,6 +47,8 @@ struct ControlPageTests {
             "\(ControlProtocol.streamBacklogBytesMax) bytes",
             "| \(ControlProtocol.stallMicrosMax / 1_000_000) s,",
             "| \(ControlLimits().idleMicrosMax / 1_000_000) s |",
+            "| frames left unread | \(ControlLimits().frameStallMicrosMax / 1_000_000) s,",
+            "| length of a frame | \(ControlProtocol.frameBytesMax) bytes |",
         ] { #expect(page.contains(figure), "\(figure)") }
     }
 
@@ -56,6 +58,22 @@ struct ControlPageTests {
             keys(member.value, &found)
         }
         for element in value.array ?? [] { keys(element, &found) }
+    }
+
+    /// Fills a topic and reads it.
+    private func produce(_ client: ControlClient, _ found: inout Set<String>) throws {
+        for topic in ["t", "a.dead-letters"] {
+            let request = ProduceRequest(
+                topic: topic, schema: topic == "t" ? "n: bigint, error: string" : nil,
+                skipsInvalid: true)
+            let upload = try ProduceUpload(client, request) { _, _ in }
+            let rows = Array("{\"n\":1}\nx\n".utf8)
+            try rows.withUnsafeBytes { try upload.send($0) }
+            keys(try upload.finish(), &found)
+        }
+        let read = try client.consume(
+            ConsumeRequest(topic: "t"), isWanted: { true }, write: { _ in true })
+        keys(try #require(read), &found)
     }
 
     @Test("has every member of every answer")
@@ -81,7 +99,16 @@ struct ControlPageTests {
             }
             keys(try #require(result), &found)
         }
-        #expect(found.count > 60)
+        _ = try daemon.topics.catalog.apply(deadLetterTopic(of: "a"), isDocumented: false)
+        try produce(client, &found)
+        let topic = JSONObject([("name", "t")])
+        for (method, params) in [
+            ("topics", JSONObject()), ("topic", topic), ("topic_verify", JSONObject()),
+            ("dead_letters", JSONObject()), ("topic_delete", topic),
+        ] {
+            keys(try #require(try client.request(method, params)), &found)
+        }
+        #expect(found.count > 90)
         for key in found.sorted() { #expect(page.contains("`\(key)`"), "\(key)") }
     }
 }

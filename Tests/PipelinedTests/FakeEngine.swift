@@ -32,6 +32,8 @@ final class FakeEngine: Engine {
         return pipeline
     }
 
+    func expect(_ pipelines: Set<String>) {}
+
     func apply(topics: [TopicSpec]) -> [(topic: TopicSpec, error: EngineError)] { [] }
 
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {

@@ -1,4 +1,5 @@
 import Foundation
+import Store
 import Synchronization
 import TestSupport
 
@@ -10,6 +11,10 @@ final class TestDaemon: Sendable {
     let engine = FakeEngine()
     let controller = Controller()
     let socketPath: String
+    let topics: TopicService
+    let logs = IngestLogs()
+    private let state: StateDirectory
+    private let requests: TopicRequests
     private let server: ControlServer
     private let events = FileEvents()
     private let pool = BlockingPool(threads: 2)
@@ -21,12 +26,17 @@ final class TestDaemon: Sendable {
         mkdir(specsPath, 0o700)
         for (name, text) in specs { try folder.writeSpec(text, to: "specs/" + name) }
         socketPath = folder.path(of: "control.sock")
+        state = try StateDirectory.open(
+            path: folder.path(of: "state"), fileSystem: SystemFileSystem(), reserveBytes: 4096)
+        topics = try TopicService.open(state)
+        requests = TopicRequests(TopicMethods(topics: topics, logs: logs))
         let identity = DaemonIdentity(
             processID: 1234, startedAt: 1_700_000_000_000_000, pipelinesFolder: "pipelines",
             stateFolder: ".pipelined")
         let server = ControlServer(
             socket: try ControlSocket.listen(at: socketPath, isGuarded: false),
-            handler: DaemonControl(controller: controller, identity: identity), limits: limits)
+            handler: DaemonControl(controller: controller, identity: identity, topics: requests),
+            limits: limits)
         self.server = server
         let controller = self.controller
         controller.onChange { server.notice() }
@@ -48,6 +58,9 @@ final class TestDaemon: Sendable {
 
     func close() {
         server.close()
+        requests.close()
+        topics.close()
+        state.close()
         controller.close()
         pool.close()
         events.close()

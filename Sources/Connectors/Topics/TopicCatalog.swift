@@ -1,12 +1,18 @@
 import Config
 import Operators
 import Store
+import Synchronization
 
 /// The topics of a state directory with what their bytes mean: schemas and definitions.
 package struct TopicCatalog: Sendable {
     package let store: TopicStore
+    /// Who may still write.
+    package let writers: ExpectedWriters
 
-    package init(_ store: TopicStore) { self.store = store }
+    package init(_ store: TopicStore, writers: ExpectedWriters = ExpectedWriters()) {
+        self.store = store
+        self.writers = writers
+    }
 
     /// A topic as it is in the store.
     package struct Entry: Sendable {
@@ -149,5 +155,26 @@ extension TopicSpec {
         }
         self.init(
             name: topic, path: "", line: 0, schema: sink.inputSchema, key: key, mode: mode)
+    }
+}
+
+/// The pipelines that run, or are to run. A partition of another one is idle: it holds no reader's
+/// watermark back. One that is expected does, also before it has started.
+package final class ExpectedWriters: Sendable {
+    /// nil: all may come.
+    private let names = Mutex<Set<String>?>(nil)
+
+    package init() {}
+
+    /// Returns whether anything has changed.
+    package func set(_ names: Set<String>) -> Bool {
+        self.names.withLock { known in
+            defer { known = names }
+            return known != names
+        }
+    }
+
+    func contains(_ pipeline: String) -> Bool {
+        names.withLock { $0?.contains(pipeline) ?? true }
     }
 }

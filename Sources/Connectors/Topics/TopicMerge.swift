@@ -74,7 +74,8 @@ package final class TopicMerge {
         self.prepare = prepare
         clock = catalog.store.options.clock
         source = TopicSource(
-            options, fields: fields, metadata: [], catalog: catalog, reader: reader, clock: clock)
+            options, fields: fields, metadata: [], catalog: catalog, reader: reader,
+            takesAnyMode: true, clock: clock)
     }
 
     /// Calls `changed`, on any thread, whenever there may be more to read.

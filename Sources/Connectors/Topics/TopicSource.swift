@@ -11,7 +11,7 @@ final class TopicSource: Source {
     private let catalog: TopicCatalog
     private let reader: TopicReader
     private let clock: @Sendable () -> Int64
-    private let isTable: Bool
+    private let takesAnyMode: Bool
     private var entry: TopicCatalog.Entry?
     private var registration: UInt64?
     /// The partitions that splits were made of, by name.
@@ -22,13 +22,13 @@ final class TopicSource: Source {
 
     /// - Parameters:
     ///   - reader: What `topics` calls this reader: `PIPELINE/SOURCE`.
-    ///   - isTable: Whether rows are taken as the latest of their key, whatever the topic's mode.
+    ///   - takesAnyMode: Whether the rows are wanted whatever the topic's mode is.
     init(
         _ options: TopicSourceOptions, fields: [FieldSpec], metadata: [MetadataColumn],
-        catalog: TopicCatalog, reader: String, isTable: Bool = false,
+        catalog: TopicCatalog, reader: String, takesAnyMode: Bool = false,
         clock: @escaping @Sendable () -> Int64
     ) {
-        self.isTable = isTable
+        self.takesAnyMode = takesAnyMode
         self.options = options
         self.fields = fields
         self.metadata = metadata
@@ -88,7 +88,7 @@ final class TopicSource: Source {
         entry = try catalog.entry(options.name)
         guard let entry else { return nil }
         let topic = entry.topic
-        if !isTable, entry.definition.mode != options.mode {
+        if !takesAnyMode, entry.definition.mode != options.mode {
             throw .topicChangedMode(
                 options.name, entry.definition.mode.rawValue, options.mode.rawValue)
         }
@@ -166,6 +166,8 @@ final class TopicSource: Source {
         return TopicSplit(
             partition, at: offset, stopOffset: stopOffset, stopTime: stopTime, options: options,
             mode: entry.definition.mode,
+            pipeline: TopicWriter.parts(entry.topic.writer(of: partition))?.pipeline,
+            writers: catalog.writers,
             columns: TopicColumns(
                 fields: fields, metadata: metadata, partition: partition.name, entry: entry,
                 catalog: catalog), reader: reader)

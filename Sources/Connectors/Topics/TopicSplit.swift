@@ -14,6 +14,9 @@ final class TopicSplit: SourceSplit {
     private let options: TopicSourceOptions
     /// The topic's.
     private let mode: TopicSpec.Mode
+    /// Whose partition it is; nil for what comes from outside.
+    private let pipeline: String?
+    private let writers: ExpectedWriters
     private let reader: TopicReader
     /// The next offset that is wanted.
     private(set) var nextOffset: UInt64
@@ -28,9 +31,11 @@ final class TopicSplit: SourceSplit {
 
     init(
         _ partition: Partition, at offset: UInt64, stopOffset: UInt64?, stopTime: Int64?,
-        options: TopicSourceOptions, mode: TopicSpec.Mode, columns: TopicColumns,
-        reader: TopicReader
+        options: TopicSourceOptions, mode: TopicSpec.Mode, pipeline: String?,
+        writers: ExpectedWriters, columns: TopicColumns, reader: TopicReader
     ) {
+        self.pipeline = pipeline
+        self.writers = writers
         self.mode = mode
         self.partition = partition
         cursor = PartitionCursor(partition, at: offset)
@@ -49,7 +54,10 @@ final class TopicSplit: SourceSplit {
 
     var id: String { partition.name }
 
-    var isPaused: Bool { !partition.isIngest && !partition.hasWriter }
+    var isPaused: Bool {
+        guard let pipeline, !partition.hasWriter else { return false }
+        return !writers.contains(pipeline)
+    }
 
     var progress: SplitProgress {
         let end = stopOffset ?? partition.committed.nextOffset

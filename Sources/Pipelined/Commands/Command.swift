@@ -22,6 +22,7 @@ struct Command: Sendable {
         }
     }
 
+    /// Of a command of another, both words: `topics describe`.
     let name: String
     let group: Group
     /// What it does, in one line without a full stop.
@@ -31,12 +32,22 @@ struct Command: Sendable {
     /// What one needs to know beyond the flags: a few lines, wrapped by hand.
     var notes: String?
     let examples: [Example]
+    /// Commands that follow its name: `topics describe`. Without one of them it runs itself.
+    var subcommands: [Command] = []
     let run: @Sendable (Invocation, Terminal) -> ExitStatus
 
     /// The flags that it takes, with those that every command has.
     var allFlags: [Flag] { flags + [.help] }
 
+    /// The word that it is called by, behind that of the command that it belongs to.
+    var word: String { String(name.split(separator: " ").last ?? "") }
+
     func flag(_ name: String) -> Flag? { allFlags.first { $0.name == name } }
+}
+
+extension [Command] {
+    /// They, and behind each those that follow its name.
+    var withSubcommands: [Command] { flatMap { [$0] + $0.subcommands } }
 }
 
 /// A word of a command that is no flag.

@@ -26,6 +26,11 @@ enum CommandHelp {
             lines.append("")
             lines += command.operands.map { "  \(padded($0.placeholder, width))  \($0.summary)" }
         }
+        if !command.subcommands.isEmpty {
+            let width = command.subcommands.map(\.word.count).max() ?? 0
+            lines += ["", "commands:"]
+            lines += command.subcommands.map { "  \(padded($0.word, width))  \($0.summary)" }
+        }
         lines += ["", "flags:"]
         let width = min(command.allFlags.map(\.usage.count).max() ?? 0, 30)
         for flag in command.allFlags {
@@ -52,7 +57,9 @@ enum CommandHelp {
 
     static func usage(_ command: Command) -> String {
         let words =
-            ["usage: pipelined", command.name] + command.operands.map(\.usage) + ["[flags]"]
+            ["usage: pipelined", command.name]
+            + (command.subcommands.isEmpty ? [] : ["[COMMAND]"])
+            + command.operands.map(\.usage) + ["[flags]"]
         return words.joined(separator: " ")
     }
 

@@ -26,7 +26,20 @@ struct CommandLineParser {
                 message: "unknown command '\(first)'"
                     + (near.map { "; did you mean '\($0)'?" } ?? "; 'pipelined help' lists them"))
         }
-        return try parse(Array(words.dropFirst()), for: command)
+        let rest = Array(words.dropFirst())
+        guard !command.subcommands.isEmpty, let second = rest.first, !second.hasPrefix("-") else {
+            return try parse(rest, for: command)
+        }
+        guard let member = command.subcommands.first(where: { $0.word == second }) else {
+            let known = command.subcommands.map(\.word)
+            let near = Suggestion.nearest(to: second, among: known)
+            throw UsageError(
+                message: "unknown command '\(name) \(second)'; "
+                    + (near.map { "did you mean '\(name) \($0)'?" }
+                        ?? "there is \(known.joined(separator: ", "))"),
+                command: name)
+        }
+        return try parse(Array(rest.dropFirst()), for: member)
     }
 
     private func parse(_ words: [String], for command: Command) throws(UsageError) -> Request {

@@ -19,7 +19,7 @@ enum CommandLineProgram {
             }
         } catch {
             terminal.fail(error.message)
-            if let command = commands.first(where: { $0.name == error.command }) {
+            if let command = commands.withSubcommands.first(where: { $0.name == error.command }) {
                 terminal.note(CommandHelp.usage(command))
                 terminal.note("'pipelined \(command.name) --help' says more")
             }

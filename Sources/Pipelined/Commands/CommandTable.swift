@@ -5,7 +5,7 @@ enum CommandTable {
         .validate, .explain, .graph, .diff,
         .status, .describe, .events, .wait, .tap, .metrics,
         .reload, .pause, .resume, .restart, .reset,
-        .produce, .consume,
+        .topics, .produce, .consume, .deadLetters,
         .version, .help, .completion,
     ]
 }

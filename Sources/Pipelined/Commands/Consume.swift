@@ -5,7 +5,7 @@ extension Command {
     static let consume = Command(
         name: "consume", group: .topics, summary: "print the rows of a topic",
         operands: [
-            Operand(placeholder: "TOPIC", summary: "the topic's name", count: .one, kind: .topic)
+            .topic
         ],
         flags: [
             Flag(
@@ -64,44 +64,36 @@ struct ConsumeCommand {
         return TopicAccess.with(invocation, terminal, isJSON: false) {
             access throws(ControlFailure) in
             let printer = RowPrinter(terminal, isTable: invocation.text("format") == "table")
-            let summary: JSONValue
-            switch access {
-            case .local(let local):
-                let session = try ConsumeSession(request, topics: local.topics)
-                summary = ConsumeJSON.summary(
-                    try session.run(
-                        isWanted: {
-                            printer.pause()
-                            terminal.lookAtOutput()
-                            return !terminal.isOutputClosed
-                        }, write: { printer.write($0) }))
-            case .daemon(let client): summary = try client.consume(request, printer)
-            }
+            let summary = try access.consume(
+                request,
+                isWanted: {
+                    printer.pause()
+                    terminal.lookAtOutput()
+                    return !terminal.isOutputClosed
+                }, write: { printer.write($0) })
             printer.finish()
-            if let failed = summary["failed_rows"]?.integer, failed > 0 {
-                terminal.note(
-                    "\(failed) rows were left out, for which the filter has no value: "
-                        + (summary["failure"]?.text ?? ""))
-            }
+            Self.noteFailures(summary, terminal)
             return .done
         }
+    }
+
+    /// Says how many rows the filter could not judge.
+    static func noteFailures(_ summary: JSONValue, _ terminal: Terminal) {
+        guard let failed = summary["failed_rows"]?.integer, failed > 0 else { return }
+        terminal.note(
+            "\(failed) rows were left out, for which the filter has no value: "
+                + (summary["failure"]?.text ?? ""))
     }
 
     /// What the flags say; nil after a usage error.
     private func request() -> ConsumeRequest? {
         var request = ConsumeRequest(topic: invocation.operands[0])
-        for name in ["from", "to"] {
-            guard let text = invocation.text(name) else { continue }
-            guard let position = TopicPosition(text: text),
-                name == "from" || position != .earliest
-            else {
-                terminal.fail(
-                    "cannot read --\(name) '\(text)': write \(name == "from" ? "earliest, " : "")"
-                        + "latest, an offset such as 1200 or ingest:1200, a time such as "
-                        + "2026-03-01T00:00:00Z, or -90d")
-                return nil
-            }
-            if name == "from" { request.start = position } else { request.stop = position }
+        do throws(UsageError) {
+            if let start = try invocation.position("from") { request.start = start }
+            request.stop = try invocation.position("to")
+        } catch {
+            terminal.fail(error.message)
+            return nil
         }
         request.isFollowing = invocation.isSet("follow")
         request.filter = invocation.text("where")
@@ -110,9 +102,23 @@ struct ConsumeCommand {
         }
         request.limit = invocation.count("limit")
         request.partition = invocation.text("partition")
-        request.isCSV = invocation.text("format") == "csv" || invocation.text("format") == "table"
+        if invocation.text("format") ?? "json" != "json" { request.format = .csv }
         request.hasMetadata = invocation.isSet("with-metadata")
         return request
+    }
+}
+
+extension Invocation {
+    /// A place in a topic; nil when the flag is not given.
+    func position(_ flag: String) throws(UsageError) -> TopicPosition? {
+        guard let text = self.text(flag) else { return nil }
+        if let position = TopicPosition(text: text), flag != "to" || position != .earliest {
+            return position
+        }
+        throw UsageError(
+            message: "cannot read --\(flag) '\(text)': write \(flag == "to" ? "" : "earliest, ")"
+                + "latest, an offset such as 1200 or ingest:1200, a time such as "
+                + "2026-03-01T00:00:00Z, or -90d")
     }
 }
 

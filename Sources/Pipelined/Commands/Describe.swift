@@ -79,6 +79,7 @@ enum DescriptionText {
                     + "\(HumanText.count(answer["rows_per_second"]?.double ?? 0))/s, lag "
                     + HumanText.count(answer["lag"]?.integer ?? 0)
             ),
+            ("history", StatusTable.history(answer["history"]) ?? "-"),
             (
                 "state",
                 "\(answer["state_entries"]?.integer ?? 0) entries, "

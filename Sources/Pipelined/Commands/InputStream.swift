@@ -42,6 +42,20 @@ struct InputStream: ~Copyable {
         }
     }
 
+    /// Sends all of it to a daemon.
+    ///
+    /// - Returns: The summary.
+    func feed(_ upload: ProduceUpload) throws(ControlFailure) -> JSONValue {
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Self.readBytes, alignment: 16)
+        defer { memory.deallocate() }
+        while true {
+            let count = try read(into: memory)
+            guard count > 0 else { return try upload.finish() }
+            try upload.send(UnsafeRawBufferPointer(rebasing: memory[..<count]))
+        }
+    }
+
     /// Reads what is there, waiting for some of it.
     ///
     /// - Returns: 0 at the end.

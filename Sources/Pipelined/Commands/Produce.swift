@@ -2,7 +2,7 @@ extension Command {
     static let produce = Command(
         name: "produce", group: .topics, summary: "put rows into a topic",
         operands: [
-            Operand(placeholder: "TOPIC", summary: "the topic's name", count: .one, kind: .topic)
+            .topic
         ],
         flags: [
             Flag(
@@ -84,7 +84,7 @@ struct ProduceCommand {
             let outcome: ProduceOutcome
             switch access {
             case .local(let local): outcome = try produce(input, local, reporter)
-            case .daemon(let client): outcome = try client.produce(request, input, reporter)
+            case .daemon(let client): outcome = try produce(input, client, reporter)
             }
             return reporter.finish(outcome, isJSON: isJSON)
         }
@@ -102,6 +102,19 @@ struct ProduceCommand {
         } catch {
             return ProduceOutcome(
                 summary: ProduceJSON.summary(request.topic, session.progress), failure: error)
+        }
+    }
+}
+
+extension ProduceCommand {
+    private func produce(
+        _ input: borrowing InputStream, _ client: ControlClient, _ reporter: ProduceReporter
+    ) throws(ControlFailure) -> ProduceOutcome {
+        let upload = try ProduceUpload(client, request) { reporter.note($0, $1) }
+        do throws(ControlFailure) {
+            return ProduceOutcome(summary: try input.feed(upload))
+        } catch {
+            return ProduceOutcome(summary: upload.latest, failure: error)
         }
     }
 }

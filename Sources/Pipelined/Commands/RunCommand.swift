@@ -18,39 +18,37 @@ enum RunCommand {
             return .usage
         }
         guard let overrides = parameters(invocation, terminal) else { return .usage }
-        let taps = invocation.all("tap").map { NodeReference(text: $0) }
-        let folder: String
-        let isTemporary = invocation.text("state") == nil
-        do throws(EngineError) {
-            if let given = invocation.text("state") {
-                folder = given
-            } else {
-                folder = try temporaryFolder()
-            }
-        } catch {
-            terminal.fail(error.message)
-            return .failed
+        // A state that is there may hold topics that the spec is read with; a spec that is wrong makes
+        // no folder.
+        var loaded: Loaded?
+        let given = invocation.text("state")
+        if given.map({ access($0, F_OK) != 0 }) ?? true {
+            loaded = load(invocation, overrides, [:], terminal)
+            if loaded == nil { return .failed }
         }
-        defer { if isTemporary { removeFolder(folder) } }
         do throws(EngineError) {
+            let folder: String
+            if let given { folder = given } else { folder = try temporaryFolder() }
+            defer { if given == nil { removeFolder(folder) } }
             let state = try openState(folder)
             defer { state.close() }
             let topics = try TopicService.open(state)
-            guard let loaded = try load(invocation, overrides, topics, terminal) else {
+            if loaded == nil { loaded = load(invocation, overrides, try topics.known(), terminal) }
+            guard let loaded else {
                 topics.close()
                 return .failed
             }
-            do throws(EngineError) {
-                try topics.apply(loaded.topics)
-                return try run(loaded.spec, invocation, taps, state, topics, terminal)
-            } catch {
-                terminal.fail(error.at(loaded.spec.name))
-                return .failed
-            }
+            return try run(loaded, invocation, state, topics, terminal)
         } catch {
-            terminal.fail(error.message)
+            terminal.fail(error.at(loaded?.spec.name))
             return .failed
         }
+    }
+
+    /// The pipeline of a file, and the documents of topics beside it.
+    private struct Loaded {
+        var spec: PipelineSpec
+        var topics: [TopicSpec]
     }
 
     // MARK: Before
@@ -72,9 +70,9 @@ enum RunCommand {
 
     /// - Parameter topics: Those of the state that the run will have.
     private static func load(
-        _ invocation: Invocation, _ overrides: [String: String], _ topics: TopicService,
+        _ invocation: Invocation, _ overrides: [String: String], _ topics: [String: KnownTopic],
         _ terminal: Terminal
-    ) throws(EngineError) -> (spec: PipelineSpec, topics: [TopicSpec])? {
+    ) -> Loaded? {
         let path = invocation.operands[0]
         let files = SpecFiles([path])
         guard let file = files.files.first, files.files.count == 1 else {
@@ -85,7 +83,7 @@ enum RunCommand {
         let loader = SpecLoader(
             environment: .of(invocation),
             options: SpecLoadOptions(
-                parameterOverrides: overrides, topics: try topics.known()))
+                parameterOverrides: overrides, topics: topics))
         var loaded = loader.load(bytes: file.bytes, path: path)
         loaded.diagnostics +=
             SpecDirectory.check(loaded.pipelines, topics: loaded.topics).diagnostics
@@ -97,7 +95,7 @@ enum RunCommand {
                     + "one; put each in a file of its own, or use 'serve'")
             return nil
         }
-        return (loaded.pipelines[0], loaded.topics)
+        return Loaded(spec: loaded.pipelines[0], topics: loaded.topics)
     }
 
     private static func temporaryFolder() throws(EngineError) -> String {
@@ -123,17 +121,19 @@ enum RunCommand {
     // MARK: The run
 
     private static func run(
-        _ spec: PipelineSpec, _ invocation: Invocation, _ taps: [NodeReference],
-        _ state: StateDirectory, _ topics: TopicService, _ terminal: Terminal
+        _ loaded: Loaded, _ invocation: Invocation, _ state: StateDirectory,
+        _ topics: TopicService, _ terminal: Terminal
     ) throws(EngineError) -> ExitStatus {
+        let spec = loaded.spec
         var options = EngineOptions()
         options.workers = 1
         options.blockingThreads = 1
         options.rowLimit = invocation.count("limit")
         if invocation.isSet("append") { options.existingOutput = .append }
         if invocation.isSet("overwrite") { options.existingOutput = .overwrite }
-        options.taps = taps.map { node in
-            EngineOptions.Tap(node: node) { text in
+        options.taps = invocation.all("tap").map { text in
+            let node = NodeReference(text: text)
+            return EngineOptions.Tap(node: node) { text in
                 terminal.print(text)
                 return !terminal.isOutputClosed
             }
@@ -145,6 +145,8 @@ enum RunCommand {
             engine.close()
             events.close()
         }
+        engine.expect([spec.name])
+        try topics.apply(loaded.topics)
         let ended = Semaphore()
         let exit = Mutex<PipelineExit?>(nil)
         let signals = ExitSignals(onSignal: { ended.signal() })
@@ -222,8 +224,8 @@ enum RunCommand {
         }
         if status.deadLetters > 0 {
             terminal.note(
-                "  \(status.deadLetters) rows failed; --state DIR keeps them below "
-                    + "DIR/dead-letters")
+                "  \(status.deadLetters) rows failed; --state DIR keeps them in the topic "
+                    + "\(spec.name).dead-letters")
         }
     }
 
@@ -274,8 +276,9 @@ extension NodeReference {
 
 extension EngineError {
     /// The message, with the pipeline and the node where it happened.
-    func at(_ pipeline: String) -> String {
-        "\(pipeline)\(node.map { "/\($0)" } ?? ""): \(message)"
+    func at(_ pipeline: String?) -> String {
+        guard let pipeline else { return message }
+        return "\(pipeline)\(node.map { "/\($0)" } ?? ""): \(message)"
     }
 }
 

@@ -69,6 +69,14 @@ enum StatusTable {
         }
         // A message of several lines would break the table.
         let message = (row["message"]?.text ?? "").split(separator: "\n").first.map(String.init)
-        return cells + [message ?? ""]
+        return cells + [message ?? history(row["history"]) ?? ""]
+    }
+
+    /// `reading history: 43 %, 12s left`.
+    static func history(_ value: JSONValue?) -> String? {
+        guard let share = value?["share"]?.double, let left = value?["micros_left"]?.integer else {
+            return nil
+        }
+        return "reading history: \(Int(share * 100)) %, \(HumanText.duration(micros: left)) left"
     }
 }

@@ -83,3 +83,38 @@ extension Flag {
         summary: "open this state directory, which no daemon holds",
         defaultText: "a daemon that answers, or else ./.pipelined")
 }
+
+extension TopicAccess {
+    /// Asks one of ``TopicMethods``.
+    ///
+    /// - Parameter item: Given the items of a stream; returns false to end it.
+    func request(
+        _ method: String, _ params: JSONObject = JSONObject(),
+        item: @escaping (JSONValue) -> Bool = { _ in true }
+    ) throws(ControlFailure) -> JSONValue {
+        switch self {
+        case .local(let local):
+            return try TopicMethods(topics: local.topics, logs: local.logs)
+                .answer(method, params, item: item)
+        case .daemon(let client):
+            return try client.request(method, params, timeoutMicros: nil, onItem: item) ?? .null
+        }
+    }
+}
+
+extension TopicAccess {
+    /// Reads a topic, as ``ConsumeSession/run(isWanted:write:)`` does.
+    ///
+    /// - Returns: The summary; null when no more was wanted.
+    func consume(
+        _ request: ConsumeRequest, isWanted: () -> Bool, write: (UnsafeRawBufferPointer) -> Bool
+    ) throws(ControlFailure) -> JSONValue {
+        switch self {
+        case .local(let local):
+            let session = try ConsumeSession(request, topics: local.topics)
+            return ConsumeJSON.summary(try session.run(isWanted: isWanted, write: write))
+        case .daemon(let client):
+            return try client.consume(request, isWanted: isWanted, write: write) ?? .null
+        }
+    }
+}

@@ -16,6 +16,7 @@ struct ControlMethod: Sendable {
     var isStream = false
 
     private static let pipeline = Parameter(name: "name", kind: .text, isRequired: true)
+    private static let topic = Parameter(name: "topic", kind: .text, isRequired: true)
 
     static let all: [ControlMethod] = [
         ControlMethod(name: "version"),
@@ -56,6 +57,34 @@ struct ControlMethod: Sendable {
         ControlMethod(
             name: "graph", parameters: [pipeline, Parameter(name: "format", kind: .text)]),
         ControlMethod(name: "metrics"),
+        ControlMethod(name: "topics"),
+        ControlMethod(name: "topic", parameters: [pipeline]),
+        ControlMethod(
+            name: "topic_delete",
+            parameters: [pipeline, Parameter(name: "force", kind: .boolean)]),
+        ControlMethod(
+            name: "topic_verify", parameters: [Parameter(name: "names", kind: .texts)],
+            isStream: true),
+        ControlMethod(name: "dead_letters"),
+        ControlMethod(
+            name: "produce",
+            parameters: [
+                topic, Parameter(name: "format", kind: .text),
+                Parameter(name: "event_time", kind: .text),
+                Parameter(name: "schema", kind: .text),
+                Parameter(name: "skip_invalid", kind: .boolean),
+                Parameter(name: "producer", kind: .text),
+            ], isStream: true),
+        ControlMethod(
+            name: "consume",
+            parameters: [
+                topic, Parameter(name: "from", kind: .text), Parameter(name: "to", kind: .text),
+                Parameter(name: "follow", kind: .boolean), Parameter(name: "where", kind: .text),
+                Parameter(name: "select", kind: .texts), Parameter(name: "limit", kind: .integer),
+                Parameter(name: "partition", kind: .text),
+                Parameter(name: "format", kind: .text),
+                Parameter(name: "metadata", kind: .boolean),
+            ], isStream: true),
     ]
 
     /// What is wrong with the parameters of a request; nil for nothing.

@@ -11,6 +11,8 @@ enum ControlProtocol {
     /// dropped.
     static let streamBacklogBytesMax = 1024 * 1024
     static let backlogBytesMax = 80 * 1024 * 1024
+    /// The longest frame, without its length.
+    static let frameBytesMax = 1024 * 1024
     /// How long a client may leave an answer unread, or a request unfinished.
     static let stallMicrosMax: Int64 = 10_000_000
 }

@@ -14,6 +14,8 @@ struct ControlLimits: Sendable {
     var stallMicrosMax = ControlProtocol.stallMicrosMax
     /// A connection on which nothing is asked for so long.
     var idleMicrosMax: Int64 = 60_000_000
+    /// Frames that are not read for so long: whoever looks at rows may take a while.
+    var frameStallMicrosMax: Int64 = 60_000_000
     /// The pause after the process has run out of descriptors.
     var pauseMicros: Int64 = 100_000
 }
@@ -72,36 +74,6 @@ final class ControlServer: Sendable {
     }
 }
 
-/// One client.
-private final class ControlConnection {
-    let descriptor: Int32
-    let outbox: Outbox
-    var input: [UInt8] = []
-    /// The line is longer than allowed: the client is dropped once it has been told.
-    var isRejected = false
-    /// It will send no more.
-    var isAtEnd = false
-    let openRequests = OpenRequests()
-    /// When it last did something; when its unread answer or unfinished request last moved.
-    var activeAt: Int64
-    var movedAt: Int64
-
-    init(descriptor: Int32, wake: WakeSignal, now: Int64) {
-        self.descriptor = descriptor
-        outbox = Outbox(wake: wake)
-        activeAt = now
-        movedAt = now
-    }
-}
-
-/// Counts the requests of one client that wait for their answer.
-private final class OpenRequests: Sendable {
-    private let number = Mutex(0)
-    var count: Int { number.withLock { $0 } }
-    func begin() { number.withLock { $0 += 1 } }
-    func end() { number.withLock { $0 -= 1 } }
-}
-
 /// The server's thread and all that only it touches.
 private final class ControlServerLoop {
     private let listener: Int32
@@ -112,7 +84,7 @@ private final class ControlServerLoop {
     /// Given back when there is no other, to accept a client and turn it away.
     private var spare = openSpare()
     private var pausedUntil: Int64 = 0
-    private var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    private var buffer = [UInt8](repeating: 0, count: 256 << 10)
 
     init(listener: Int32, handler: any ControlHandler, limits: ControlLimits, wake: WakeSignal) {
         self.listener = listener
@@ -137,7 +109,10 @@ private final class ControlServerLoop {
                 pollfd(fd: now < pausedUntil ? -1 : listener, events: Int16(POLLIN), revents: 0),
             ]
             for connection in connections {
-                var events: Int32 = connection.isAtEnd || connection.isRejected ? 0 : POLLIN
+                let isDeaf =
+                    connection.isAtEnd || connection.isRejected
+                    || connection.frames.upload?.isFull == true
+                var events: Int32 = isDeaf ? 0 : POLLIN
                 if connection.outbox.waitingBytes > 0 { events |= POLLOUT }
                 descriptors.append(
                     pollfd(fd: connection.descriptor, events: Int16(events), revents: 0))
@@ -208,19 +183,23 @@ private final class ControlServerLoop {
     }
 
     private func closed(_ connection: ControlConnection) -> Bool {
+        connection.frames.cut()
         close(connection.descriptor)
         return true
     }
 
     private func drop(_ connection: ControlConnection) {
         connection.outbox.close()
+        connection.frames.cut()
         close(connection.descriptor)
     }
 
     /// When a connection has to be dropped if nothing moves on it.
     private func deadline(_ connection: ControlConnection) -> Int64 {
         if connection.outbox.waitingBytes > 0 || !connection.input.isEmpty {
-            return connection.movedAt + limits.stallMicrosMax
+            return connection.movedAt
+                + (connection.frames.isSending
+                    ? limits.frameStallMicrosMax : limits.stallMicrosMax)
         }
         if connection.openRequests.count > 0 { return .max }
         return connection.activeAt + limits.idleMicrosMax
@@ -252,6 +231,8 @@ private final class ControlServerLoop {
             connection.movedAt = now
             connection.activeAt = now
         }
+        // An upload that failed is told so, and what it still sends is not looked at.
+        if connection.frames.upload?.isRefused == true { connection.isRejected = true }
         let isOver = connection.isRejected || connection.isAtEnd
         let hasAll = outcome == .empty && connection.openRequests.count == 0
         if outcome == .closed || (isOver && hasAll) { connection.outbox.close() }
@@ -267,37 +248,66 @@ private final class ControlServerLoop {
             // The client may have shut down its side and still read: its answers are sent first.
             connection.isAtEnd = true
             connection.input = []
+            connection.frames.upload?.cut()
             return
         }
         if connection.input.isEmpty, connection.outbox.waitingBytes == 0 {
             connection.movedAt = now
         }
         connection.activeAt = now
-        connection.input += buffer[..<count]
+        var taken = 0
+        if let upload = connection.frames.upload {
+            taken = receive(buffer[..<count], for: upload, connection)
+        }
+        guard taken < count else { return }
+        connection.input += buffer[taken..<count]
         takeLines(connection)
+    }
+
+    /// Gives an upload its frames, and returns how many bytes were its.
+    private func receive(
+        _ bytes: ArraySlice<UInt8>, for upload: ControlUpload, _ connection: ControlConnection
+    ) -> Int {
+        guard let taken = upload.receive(bytes) else {
+            reject(connection, "a frame is at most \(ControlProtocol.frameBytesMax) bytes long")
+            upload.cut()
+            return bytes.count
+        }
+        if upload.isComplete { connection.frames.endUpload() }
+        return taken
     }
 
     private func takeLines(_ connection: ControlConnection) {
         while let end = connection.input.firstIndex(of: UInt8(ascii: "\n")),
             !connection.isRejected
         {
+            // Lines among frames could not be told from them.
+            guard !connection.frames.isSending else { return connection.outbox.close() }
             let line = Array(connection.input[..<end])
             connection.input.removeSubrange(...end)
             guard line.count <= limits.requestBytesMax else { return reject(connection) }
             if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d }) { continue }
             take(line, connection)
+            if let upload = connection.frames.upload {
+                let rest = connection.input
+                connection.input = []
+                let taken = receive(rest[...], for: upload, connection)
+                if !connection.isRejected { connection.input = Array(rest[taken...]) }
+            }
         }
         if connection.input.count > limits.requestBytesMax { reject(connection) }
     }
 
     private func reject(_ connection: ControlConnection) {
+        reject(connection, "a request is at most \(limits.requestBytesMax) bytes long")
+    }
+
+    private func reject(_ connection: ControlConnection, _ message: String) {
         connection.isRejected = true
         connection.input = []
         answer(
             connection, .null,
-            ControlFailure(
-                code: .tooLarge,
-                message: "a request is at most \(limits.requestBytesMax) bytes long"))
+            ControlFailure(code: .tooLarge, message: message))
     }
 
     private func take(_ line: [UInt8], _ connection: ControlConnection) {
@@ -318,7 +328,7 @@ private final class ControlServerLoop {
                 request,
                 ControlReply(
                     id: request.id, outbox: connection.outbox, limits: limits,
-                    onDone: { open.end() }))
+                    open: open, frames: open.isOne ? connection.frames : nil))
         }
     }
 

@@ -16,6 +16,7 @@ final class Daemon: Sendable {
     private let pool: BlockingPool
     private let controller: Controller
     private let server: ControlServer
+    private let topics: TopicRequests
     private let log: Log
 
     /// Threads that start and stop graphs.
@@ -56,9 +57,11 @@ final class Daemon: Sendable {
         let identity = DaemonIdentity(
             processID: getpid(), startedAt: wallMicros(), pipelinesFolder: configuration.pipelines,
             stateFolder: configuration.state)
+        let topics = TopicRequests(TopicMethods(topics: parts.topics, logs: IngestLogs()))
+        self.topics = topics
         let server = ControlServer(
             socket: parts.socket,
-            handler: DaemonControl(controller: controller, identity: identity))
+            handler: DaemonControl(controller: controller, identity: identity, topics: topics))
         self.server = server
         controller.onChange { server.notice() }
         subscription = events.subscribe(path: configuration.pipelines) { controller.post(.hint) }
@@ -144,6 +147,7 @@ final class Daemon: Sendable {
     func close() {
         fileEvents.cancel(subscription)
         server.close()
+        topics.close()
         controller.close()
         pool.close()
         keeper.close()

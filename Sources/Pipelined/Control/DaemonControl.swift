@@ -14,10 +14,12 @@ struct DaemonIdentity: Sendable {
 final class DaemonControl: ControlHandler {
     private let controller: Controller
     private let identity: DaemonIdentity
+    private let topics: TopicRequests
     private let streams = Mutex<[any ControlStream]>([])
 
-    init(controller: Controller, identity: DaemonIdentity) {
+    init(controller: Controller, identity: DaemonIdentity, topics: TopicRequests) {
         self.controller = controller
+        self.topics = topics
         self.identity = identity
     }
 
@@ -71,7 +73,9 @@ final class DaemonControl: ControlHandler {
         case "tap": tap(params, reply)
         case "graph": graph(params, reply)
         case "metrics": reply.result(["text": .string(MetricsText.render(controller.view))])
-        default: reply.fail(.unknownMethod, "there is no method '\(method)'")
+        default:
+            if topics.begin(method, params, reply) { return }
+            reply.fail(.unknownMethod, "there is no method '\(method)'")
         }
     }
 

@@ -38,6 +38,11 @@ struct DaemonThread: @unchecked Sendable {
         _ = pthread_join(handle, nil)
     }
 
+    /// Lets it end by itself. Call this or ``join()``.
+    func detach() {
+        _ = pthread_detach(handle)
+    }
+
     private init(handle: pthread_t) { self.handle = handle }
 }
 

@@ -33,8 +33,21 @@ enum StatusJSON {
             ("state_bytes", .count(status?.stateBytes ?? 0)),
             ("late", .integer(status?.late ?? 0)),
             ("dead_letters", .integer(status?.deadLetters ?? 0)),
-            ("checkpoint", checkpoint(status)),
+            ("checkpoint", checkpoint(status)), ("history", history(status)),
         ])
+    }
+
+    /// How far the source that has most to read yet has come; null where none takes a second more.
+    static func history(_ status: PipelineStatus?) -> JSONValue {
+        let reading = (status?.sources ?? []).filter { $0.microsLeft ?? 0 >= 1_000_000 }
+        guard status?.phase == .running,
+            let last = reading.max(by: { $0.microsLeft ?? 0 < $1.microsLeft ?? 0 }),
+            let share = last.share
+        else { return .null }
+        return [
+            "source": .string(last.name), "share": .number(share),
+            "micros_left": .optional(last.microsLeft),
+        ]
     }
 
     static func checkpoint(_ status: PipelineStatus?) -> JSONValue {
@@ -73,7 +86,7 @@ enum StatusJSON {
             "invalid": .integer(source.invalid), "watermark": time(source.watermark),
             "held_by": .optional(source.heldBy), "done": .integer(source.done),
             "total": .optional(source.total), "ended": .bool(source.isEnded),
-            "idle": .bool(source.isIdle),
+            "idle": .bool(source.isIdle), "micros_left": .optional(source.microsLeft),
         ]
     }
 

@@ -142,11 +142,22 @@ final class ControllerLoop {
         let now = around.now()
         if now >= lookAt, !isDraining { look(now) }
         acceptSpecs(now)
+        if hasLooked { expectWriters() }
         apply(currentPlan(now), now)
         // Published first: an answer may be made from the view.
         publish(now)
         answerPending(now)
         return nextStep(now)
+    }
+
+    /// Tells the engine whose rows are still to come: of all that are not held.
+    private func expectWriters() {
+        around.engine.expect(
+            Set(
+                desired().filter { _, pipeline in
+                    if case .hold = pipeline.mode { return false }
+                    return true
+                }.keys))
     }
 
     /// What there is to do at this moment.

@@ -291,6 +291,11 @@ final class EmbeddedEngine: Engine {
 
     // MARK: Topics
 
+    func expect(_ pipelines: Set<String>) {
+        let catalog = services.topics.catalog
+        if catalog.writers.set(pipelines) { catalog.store.wakeReaders() }
+    }
+
     func apply(topics: [TopicSpec]) -> [(topic: TopicSpec, error: EngineError)] {
         topics.compactMap { topic in
             do throws(EngineError) {

@@ -9,6 +9,9 @@ protocol Engine: AnyObject, Sendable {
     /// - Throws: ``EngineError``; nothing runs then and no state has changed.
     func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline
 
+    /// Says which pipelines run or are to run, so that readers need not wait for what others write.
+    func expect(_ pipelines: Set<String>)
+
     /// Makes the topics that stand in documents what those say; returns what was refused.
     func apply(topics: [TopicSpec]) -> [(topic: TopicSpec, error: EngineError)]
 
@@ -116,6 +119,15 @@ struct SourceStatus: Sendable {
     var total: Int64?
     var isEnded = false
     var isIdle = false
+    /// While what was there already is read: how long that will take yet, by the rate of the last
+    /// seconds; microseconds.
+    var microsLeft: Int64?
+
+    /// How much of what is there has been read, 0...1; nil where that is not known.
+    var share: Double? {
+        guard let total, total > 0 else { return nil }
+        return min(1, max(0, Double(done) / Double(total)))
+    }
 }
 
 struct NodeStatus: Sendable {

@@ -114,7 +114,7 @@ struct FailedRow {
     }
 }
 
-/// Where rows go that failed and that no step reads: `STATE/dead-letters/PIPELINE.ndjson`, a sink
+/// Where rows go that failed and that no step reads: the topic `PIPELINE.dead-letters`, a sink
 /// like any other, in the same checkpoints.
 final class DeadLetters {
     let sink: SinkNode

@@ -1,4 +1,5 @@
 import Config
+import Connectors
 import Operators
 import Synchronization
 
@@ -10,6 +11,8 @@ final class StatusPublisher: @unchecked Sendable {
     private let published: Mutex<PipelineStatus>
     private let publishedAt = Atomic<Int64>(0)
     private var history: [(at: Int64, rows: Int64)] = []
+    /// How far each source was, by its name, over the last seconds.
+    private var reading: [String: [(at: Int64, done: Int64)]] = [:]
     private var checkpointEpoch: UInt64 = 0
     private var checkpointAt: Int64?
     private var checkpointMicros: Int64 = 0
@@ -61,7 +64,8 @@ final class StatusPublisher: @unchecked Sendable {
                 invalid: source.counters.invalid,
                 watermark: known(source.sentWatermark), heldBy: source.heldBy,
                 done: progress.done, total: progress.total, isEnded: source.hasEnded,
-                isIdle: source.isIdle)
+                isIdle: source.isIdle,
+                microsLeft: microsLeft(source.spec.name, progress, now: now))
         }
         status.rowsRead = graph.sources.reduce(0) { $0 + $1.counters.rowsOut }
         status.bytesRead = graph.sources.reduce(0) { $0 + $1.bytesRead }
@@ -93,6 +97,22 @@ final class StatusPublisher: @unchecked Sendable {
             status.startedAt = known.startedAt
             known = status
         }
+    }
+
+    /// How long what is left takes at the rate of the last seconds; nil where nothing is left, or
+    /// nothing was read.
+    private func microsLeft(_ source: String, _ progress: SplitProgress, now: Int64) -> Int64? {
+        var points = reading[source] ?? []
+        points.append((now, progress.done))
+        while points.count > 2 && now - points[1].at >= StatusPublisher.rateMicros {
+            points.removeFirst()
+        }
+        reading[source] = points
+        guard let total = progress.total, total > progress.done, let first = points.first,
+            progress.done > first.done, now > first.at
+        else { return nil }
+        let rate = Double(progress.done - first.done) / Double(now - first.at)
+        return Int64(min(Double(total - progress.done) / rate, 1e15))
     }
 
     private func known(_ watermark: Int64) -> Int64? { watermark == .min ? nil : watermark }

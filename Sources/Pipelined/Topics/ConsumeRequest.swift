@@ -16,7 +16,7 @@ struct ConsumeRequest: Sendable {
     var columns: [String] = []
     var limit: Int64?
     var partition: String?
-    var isCSV = false
+    var format = RowFormat.json
     /// Whether each row has `_partition`, `_offset`, `_rowtime` and `_op` too.
     var hasMetadata = false
 }

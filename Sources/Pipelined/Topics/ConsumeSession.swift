@@ -32,7 +32,7 @@ final class ConsumeSession {
     ) throws(ControlFailure) {
         let plan = try ConsumePlan(request, topics)
         let encoding = try connecting { () throws(ConnectorError) in
-            try ConsumeEncoding(plan, isCSV: request.isCSV)
+            try ConsumeEncoding(plan, request.format)
         }
         self.encoding = encoding
         limit = request.limit
@@ -102,23 +102,23 @@ private final class ConsumeEncoding {
     private let now: Int64
     /// One a partition, since their rows come in turns.
     private var encoders: [ObjectIdentifier: (any RowEncoder, ObjectIdentifier)] = [:]
-    private let isCSV: Bool
+    private let format: RowFormat
     private(set) var failedRows: Int64 = 0
     private(set) var failure: String?
 
-    init(_ plan: ConsumePlan, isCSV: Bool) throws(ConnectorError) {
+    init(_ plan: ConsumePlan, _ format: RowFormat) throws(ConnectorError) {
         self.plan = plan
-        self.isCSV = isCSV
+        self.format = format
         filter = plan.filter.map { ExpressionEvaluator($0) }
         now = WallClock.micros()
-        header = try Self.encoder(plan, isCSV).header
+        header = try Self.encoder(plan, format).header
     }
 
-    private static func encoder(_ plan: ConsumePlan, _ isCSV: Bool) throws(ConnectorError)
+    private static func encoder(_ plan: ConsumePlan, _ format: RowFormat) throws(ConnectorError)
         -> any RowEncoder
     {
         try RowEncoderFactory.make(
-            isCSV ? .csv(CSVOptions()) : .json(JSONOptions()), schema: plan.schema, mode: .append)
+            format.spec, schema: plan.schema, mode: .append)
     }
 
     /// The rows that pass the filter, with the columns that are printed.
@@ -172,7 +172,7 @@ private final class ConsumeEncoding {
         let partition = ObjectIdentifier(run.partition)
         let block = ObjectIdentifier(run.rows.batch.rowtime.values)
         if encoders[partition]?.1 != block {
-            guard let encoder = encoders[partition]?.0 ?? (try? Self.encoder(plan, isCSV)) else {
+            guard let encoder = encoders[partition]?.0 ?? (try? Self.encoder(plan, format)) else {
                 return
             }
             encoder.end()

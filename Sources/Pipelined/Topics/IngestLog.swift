@@ -5,8 +5,9 @@ import Synchronization
 /// The ingest partition of a topic, which all producers of this process share.
 ///
 /// One thread appends what waits, of however many producers, and acknowledges all of it with one mark
-/// and one sync. After a refused sync nothing is acknowledged any more until the process is started
-/// anew: what the kernel then has of the file need not be what is on disk.
+/// and one sync. After a refused write or sync the partition is recovered before anything else is
+/// appended: what the kernel has of the file then need not be what is on disk. Batches that were
+/// refused may turn out to be there, as ``lastSequence(_:)`` tells.
 final class IngestLog: Sendable {
     /// A batch on its way, and whom to tell.
     struct Entry: Sendable {
@@ -105,12 +106,7 @@ private struct IngestLoop: Sendable {
 
     func run(next: () -> [IngestLog.Entry]?) {
         var writer: PartitionWriter? = first
-        var failure: StoreError?
         while let entries = next() {
-            if let failure {
-                for entry in entries { entry.done(failure) }
-                continue
-            }
             do throws(StoreError) {
                 let open: PartitionWriter
                 if let writer {
@@ -120,18 +116,9 @@ private struct IngestLoop: Sendable {
                     writer = open
                 }
                 try append(entries, to: open)
-            } catch {
-                // What was appended is cut off when the partition is opened again.
-                writer?.close()
-                writer = nil
-                for entry in entries { entry.done(error) }
-                continue
-            }
-            do throws(StoreError) {
-                try writer?.commit(producers: sequences(entries))
+                try open.commit(producers: sequences(entries))
                 for entry in entries { entry.done(nil) }
             } catch {
-                failure = error
                 writer?.close()
                 writer = nil
                 for entry in entries { entry.done(error) }

@@ -288,6 +288,10 @@ package final class PartitionWriter: Sendable {
             guard !state.isClosed else {
                 return .failure(.system("write", partition.files.directory, code: EBADF))
             }
+            // Its files have no names any more: what was written to them would be gone.
+            guard !partition.isDeleted else {
+                return .failure(.topicDeleted(partition.files.directory))
+            }
             do throws(StoreError) { return .success(try body(&state)) } catch {
                 return .failure(error)
             }

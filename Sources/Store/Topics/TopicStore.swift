@@ -205,6 +205,13 @@ package final class TopicStore: Sendable {
         state.withLock { _ = $0.observers.removeValue(forKey: observer) }
     }
 
+    /// Has every reader look again.
+    package func wakeReaders() {
+        for topic in opened {
+            for partition in topic.partitions { partition.notify() }
+        }
+    }
+
     /// The topics that are open now.
     package var opened: [Topic] {
         state.withLock { state in

@@ -109,6 +109,76 @@ struct TopicChainTests {
         }
     }
 
+    @Test("several topics are replayed side by side: none is late, and none runs ahead")
+    func merge() throws {
+        let folder = try TemporaryFolder("merge")
+        let disk = SimulatedFileSystem(seed: 1)
+        _ = try disk.createDirectory("/state", permissions: 0o700)
+        try disk.syncDirectory("/")
+        // A day of orders, one a second, and of payments, one in three.
+        for (name, count, step) in [("orders", 86_400, "1s"), ("payments", 28_800, "3s")] {
+            let spec = try loadSpec(
+                """
+                pipeline: \(name)
+                sources:
+                  rows:
+                    generate:
+                      count: \(count)
+                      columns:
+                        n: {sequence: 0}
+                        at: {time: {start: 2026-01-01T00:00:00Z, step: \(step)}}
+                    schema: {n: bigint, at: timestamp}
+                    event_time: {column: at}
+                sinks:
+                  out: {from: rows, topic: \(name)}
+                """, in: folder)
+            // Each batch is an epoch, and so a block: of 8,192 rows at most.
+            try Self.run(spec, disk, everyBatch: true)
+        }
+        let schema = "schema: {n: bigint, at: timestamp}"
+        let spec = try loadSpec(
+            """
+            pipeline: merged
+            sources:
+              orders: {topic: orders, stop: latest, \(schema)}
+              payments: {topic: payments, stop: latest, \(schema)}
+            steps:
+              both: {from: [orders, payments]}
+              hourly:
+                from: both
+                aggregate: {window: {tumbling: 1h}, compute: {rows: count(*)}}
+            sinks:
+              rows: {from: both, topic: merged}
+              hours: {from: hourly, topic: hours}
+              late: {from: hourly.late, topic: late}
+            """, in: folder)
+        try Self.run(spec, disk, everyBatch: true)
+        #expect(try TopicDump.rows("late", state: "/state", disk).isEmpty)
+        let hours = try TopicDump.rows("hours", state: "/state", disk)
+        #expect(hours.count == 24)
+        #expect(hours.allSatisfy { $0.hasSuffix("\"rows\":4800}") }, "\(hours)")
+        // Of neither are more rows taken before their time than a block has.
+        let format = ISO8601DateFormatter()
+        let start = try #require(format.date(from: "2026-01-01T00:00:00Z"))
+        var taken = [0, 0]
+        var early = 0
+        let rows = try TopicDump.rows("merged", state: "/state", disk)
+        #expect(rows.count == 86_400 + 28_800)
+        for row in rows {
+            let text = String(row.suffix(22).prefix(20))
+            let moment = try #require(format.date(from: text)).timeIntervalSince(start)
+            let number = try #require(Int(row.dropFirst(5).prefix { $0 != "," }))
+            // The number of a row is its second, or its third of one.
+            let isPayment = Double(number) * 3 == moment && number == taken[1]
+            taken[isPayment ? 1 : 0] += 1
+            let due = [Int(moment) + 1, Int(moment) / 3 + 1]
+            early = max(early, taken[0] - due[0], taken[1] - due[1])
+        }
+        print("of two topics at most \(early) rows were read before their time")
+        #expect(taken == [86_400, 28_800])
+        #expect(early > 0 && early <= 8192)
+    }
+
     @Test("a table follows a keyed topic: the latest row of a key, and none after a deletion")
     func table() throws {
         let folder = try TemporaryFolder("topic-table")

@@ -130,6 +130,21 @@ struct PartitionTests {
         #expect(found.producers[Array("me".utf8)]?.sequence == 29)
     }
 
+    @Test("takes no rows once its topic has been deleted")
+    func deleted() throws {
+        let fixture = try TopicFixture()
+        let partition = try fixture.topic().partition("ingest", writer: "")
+        let writer = try PartitionWriter.open(partition, token: nil)
+        var blocks = TopicFixture.blocks([0..<10])
+        try writer.append(&blocks)
+        #expect(try fixture.store.delete("t"))
+        #expect(throws: StoreError.self) { try writer.commit(producers: [:]) }
+        var more = TopicFixture.blocks([10..<20])
+        #expect(throws: StoreError.self) { try writer.append(&more) }
+        writer.close()
+        #expect(throws: StoreError.self) { try PartitionWriter.open(partition, token: nil) }
+    }
+
     @Test("is one writer's alone")
     func oneWriter() throws {
         let fixture = try TopicFixture()
