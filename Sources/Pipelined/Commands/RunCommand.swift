@@ -207,8 +207,8 @@ enum RunCommand {
         }
         if status.deadLetters > 0 {
             terminal.note(
-                "  \(status.deadLetters) rows failed; --state DIR keeps them below "
-                    + "DIR/dead-letters")
+                "  \(HumanText.rows(status.deadLetters)) failed; --state DIR keeps them, and "
+                    + "'dead-letters show \(spec.name) --state DIR' shows them")
         }
     }
 

@@ -5,9 +5,9 @@ import Synchronization
 /// The ingest partition of a topic, which all producers of this process share.
 ///
 /// One thread appends what waits, of however many producers, and acknowledges all of it with one mark
-/// and one sync. After a refused write or sync the partition is recovered before anything else is
-/// appended: what the kernel has of the file then need not be what is on disk. Batches that were
-/// refused may turn out to be there, as ``lastSequence(_:)`` tells.
+/// and one sync. A refused write or sync breaks the log for good, with all that waits: what the kernel
+/// has of the file then need not be what is on disk, and rows that were refused may turn out to be
+/// there. The next log recovers the partition, and only then tells a retry what it has to send.
 final class IngestLog: Sendable {
     /// A batch on its way, and whom to tell.
     struct Entry: Sendable {
@@ -28,6 +28,7 @@ final class IngestLog: Sendable {
         /// How many threads wait for room.
         var blocked = 0
         var isEnding = false
+        var isBroken = false
     }
     private let state = Mutex(State())
     private let work = Semaphore()
@@ -40,10 +41,13 @@ final class IngestLog: Sendable {
         partition = try topic.partition(TopicWriter.ingestPartition, writer: "")
         let writer = try PartitionWriter.open(partition, token: nil)
         Thread.start(name: "ingest") { [self] in
-            IngestLoop(partition, writer).run(next: { take() })
+            IngestLoop(writer).run(next: { take() }) { state.withLock { $0.isBroken = true } }
             ended.signal()
         }
     }
+
+    /// Whether nothing is taken any more; another log goes on.
+    var isBroken: Bool { state.withLock { $0.isBroken } }
 
     /// What producer `identifier` had acknowledged last; 0 for nothing.
     func lastSequence(_ identifier: [UInt8]) -> UInt64 {
@@ -96,40 +100,30 @@ final class IngestLog: Sendable {
 
 /// The thread of an ingest log, and the writer that only it uses.
 private struct IngestLoop: Sendable {
-    private let partition: Partition
-    private let first: PartitionWriter
+    private let writer: PartitionWriter
 
-    init(_ partition: Partition, _ writer: PartitionWriter) {
-        self.partition = partition
-        first = writer
-    }
+    init(_ writer: PartitionWriter) { self.writer = writer }
 
-    func run(next: () -> [IngestLog.Entry]?) {
-        var writer: PartitionWriter? = first
+    /// - Parameter onBreak: Called once the writer is closed after an error, before anybody is told.
+    func run(next: () -> [IngestLog.Entry]?, onBreak: () -> Void) {
+        var failure: StoreError?
         while let entries = next() {
-            do throws(StoreError) {
-                let open: PartitionWriter
-                if let writer {
-                    open = writer
-                } else {
-                    open = try PartitionWriter.open(partition, token: nil)
-                    writer = open
+            if failure == nil {
+                do throws(StoreError) {
+                    try append(entries)
+                    try writer.commit(producers: sequences(entries))
+                } catch {
+                    failure = error
+                    writer.close()
+                    onBreak()
                 }
-                try append(entries, to: open)
-                try open.commit(producers: sequences(entries))
-                for entry in entries { entry.done(nil) }
-            } catch {
-                writer?.close()
-                writer = nil
-                for entry in entries { entry.done(error) }
             }
+            for entry in entries { entry.done(failure) }
         }
-        writer?.close()
+        writer.close()
     }
 
-    private func append(_ entries: [IngestLog.Entry], to writer: PartitionWriter)
-        throws(StoreError)
-    {
+    private func append(_ entries: [IngestLog.Entry]) throws(StoreError) {
         for entry in entries {
             var blocks = entry.blocks
             try writer.append(&blocks)

@@ -20,11 +20,11 @@ final class IngestLogs: Sendable {
         let result = uses.withLock { uses -> Result<(IngestLog, IngestLog?), StoreError> in
             var stale: IngestLog?
             if let use = uses[topic.name] {
-                if use.log.topic === topic {
+                if use.log.topic === topic, !use.log.isBroken {
                     uses[topic.name]?.producers += 1
                     return .success((use.log, nil))
                 }
-                // The topic was deleted and made again.
+                // The topic was deleted and made again, or its disk has refused something.
                 stale = use.log
             }
             do throws(StoreError) {
