@@ -35,13 +35,25 @@ final class IngestLog: Sendable {
     private let room = Semaphore()
     private let ended = Semaphore()
 
-    /// - Throws: `.inUse` where another process or pipeline writes the partition; as recovery does.
-    init(_ topic: Topic) throws(StoreError) {
+    private let idleMicros: Int64
+
+    /// - Parameters:
+    ///   - idleMicros: How long nothing may come before `retire` is asked.
+    ///   - retire: Called on the log's thread; where nobody uses the log it forgets it, calls the
+    ///     closure, which lets go of the partition, and returns true: the log has then ended.
+    /// - Throws: `.inUse` where somebody else writes the partition; as recovery does.
+    init(
+        _ topic: Topic, idleMicros: Int64,
+        retire: @escaping @Sendable (IngestLog, () -> Void) -> Bool
+    ) throws(StoreError) {
         self.topic = topic
+        self.idleMicros = idleMicros
         partition = try topic.partition(TopicWriter.ingestPartition, writer: "")
         let writer = try PartitionWriter.open(partition, token: nil)
         Thread.start(name: "ingest") { [self] in
-            IngestLoop(writer).run(next: { take() }) { state.withLock { $0.isBroken = true } }
+            IngestLoop(writer).run(
+                next: { take() }, onBreak: { state.withLock { $0.isBroken = true } },
+                onIdle: { close in retire(self, close) })
             ended.signal()
         }
     }
@@ -72,10 +84,19 @@ final class IngestLog: Sendable {
         }
     }
 
-    /// What waits, as soon as something does; nil at the end.
-    private func take() -> [Entry]? {
+    enum Next {
+        case entries([Entry])
+        case idle
+        case end
+    }
+
+    /// What waits, as soon as something does.
+    private func take() -> Next {
+        var isWoken = false
         while true {
-            work.wait()
+            let began = MonotonicClock.micros()
+            work.wait(atMostMicros: idleMicros)
+            isWoken = MonotonicClock.micros() - began < idleMicros
             let (entries, blocked, isEnding) = state.withLock { state in
                 defer {
                     state.waiting = []
@@ -85,8 +106,9 @@ final class IngestLog: Sendable {
                 return (state.waiting, state.blocked, state.isEnding)
             }
             for _ in 0..<blocked { room.signal() }
-            if !entries.isEmpty { return entries }
-            if isEnding { return nil }
+            if !entries.isEmpty { return .entries(entries) }
+            if isEnding { return .end }
+            if !isWoken { return .idle }
         }
     }
 
@@ -104,10 +126,22 @@ private struct IngestLoop: Sendable {
 
     init(_ writer: PartitionWriter) { self.writer = writer }
 
-    /// - Parameter onBreak: Called once the writer is closed after an error, before anybody is told.
-    func run(next: () -> [IngestLog.Entry]?, onBreak: () -> Void) {
+    /// - Parameters:
+    ///   - onBreak: Called once the writer is closed after an error, before anybody is told.
+    ///   - onIdle: Returns whether that was the end; it has then called its argument.
+    func run(
+        next: () -> IngestLog.Next, onBreak: () -> Void, onIdle: (() -> Void) -> Bool
+    ) {
         var failure: StoreError?
-        while let entries = next() {
+        while true {
+            let entries: [IngestLog.Entry]
+            switch next() {
+            case .entries(let waiting): entries = waiting
+            case .idle:
+                if onIdle({ writer.close() }) { return }
+                continue
+            case .end: return writer.close()
+            }
             if failure == nil {
                 do throws(StoreError) {
                     try append(entries)
@@ -120,7 +154,6 @@ private struct IngestLoop: Sendable {
             }
             for entry in entries { entry.done(failure) }
         }
-        writer.close()
     }
 
     private func append(_ entries: [IngestLog.Entry]) throws(StoreError) {

@@ -14,9 +14,10 @@ struct IngestLogTests {
         let disk = SimulatedFileSystem()
         let state: StateDirectory
         let topics: TopicService
-        let logs = IngestLogs()
+        let logs: IngestLogs
 
-        init() throws {
+        init(lingerMicros: Int64 = 30_000_000) throws {
+            logs = IngestLogs(lingerMicros: lingerMicros)
             state = try StateDirectory.open(
                 path: "/s", fileSystem: disk, processID: 1, reserveBytes: 100)
             topics = try TopicService.open(state, clock: { 1000 })
@@ -82,6 +83,20 @@ struct IngestLogTests {
         let third = try bench.logs.acquire(topic)
         #expect(third !== first)
         bench.logs.release(third)
+        bench.logs.close()
+    }
+
+    @Test("lets go of the partition when nobody has produced for a while")
+    func idle() throws {
+        let bench = try Bench(lingerMicros: 1000)
+        for round in 1...3 {
+            _ = try bench.produce(0..<5)
+            let topic = try #require(try bench.topics.catalog.entry("t")).topic
+            let deadline = MonotonicClock.micros() + 5_000_000
+            while topic.partitions[0].hasWriter, MonotonicClock.micros() < deadline { usleep(500) }
+            #expect(!topic.partitions[0].hasWriter)
+            #expect(try bench.rows().count == round * 5)
+        }
         bench.logs.close()
     }
 
