@@ -178,7 +178,7 @@ extension ConnectorError {
         ConnectorError(
             .terminal,
             "cannot start topic '\(topic)' at an offset: it has the partitions "
-                + "\(partitions.joined(separator: ", ")); write {offset: {partition: NAME, at: N}}")
+                + "\(partitions.joined(separator: ", ")); write {offset: PARTITION:OFFSET}")
     }
 
     static func rowDoesNotFit(_ row: Int64, _ error: String) -> ConnectorError {

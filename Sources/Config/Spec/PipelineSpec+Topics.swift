@@ -5,6 +5,14 @@ extension PipelineSpec {
     /// that two of them write is there twice.
     package var topicsWritten: [TopicSpec] { sinks.compactMap(topic) }
 
+    /// The names of the topics that its sources and tables read.
+    package var topicsRead: [String] {
+        (sources.map(\.connector) + tables.map(\.connector)).compactMap { connector in
+            guard case .topic(let options) = connector else { return nil }
+            return options.name
+        }
+    }
+
     /// What the first sink implies that writes a topic; nil when none does.
     package func topicWritten(_ name: String) -> TopicSpec? {
         sinks.first { $0.connector == .topic(TopicSinkOptions(name: name)) }.flatMap(topic)

@@ -146,15 +146,9 @@ package struct TopicCatalog: Sendable {
 extension TopicSpec {
     /// What a sink implies about the topic that it writes.
     package init(of sink: SinkSpec, topic: String) {
-        var mode = Mode.append
-        var key: [Int]?
-        switch sink.mode {
-        case .append: break
-        case .upsert(let columns): (mode, key) = (.upsert, columns)
-        case .changelog: (mode, key) = (.changelog, sink.inputKey)
-        }
         self.init(
-            name: topic, path: "", line: 0, schema: sink.inputSchema, key: key, mode: mode)
+            name: topic, path: "", line: 0, schema: sink.inputSchema, key: sink.topicKey,
+            mode: sink.topicMode)
     }
 }
 

@@ -81,7 +81,7 @@ struct ConsumeCommand {
     static func noteFailures(_ summary: JSONValue, _ terminal: Terminal) {
         guard let failed = summary["failed_rows"]?.integer, failed > 0 else { return }
         terminal.note(
-            "\(failed) rows were left out, for which the filter has no value: "
+            "left out, as the filter has no value for them: \(HumanText.rows(failed)): "
                 + (summary["failure"]?.text ?? ""))
     }
 

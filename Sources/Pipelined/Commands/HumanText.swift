@@ -8,6 +8,9 @@ enum HumanText {
 
     static func count(_ value: Int64) -> String { count(Double(value)) }
 
+    /// `1 row`, `2 rows`.
+    static func rows(_ count: Int64) -> String { count == 1 ? "1 row" : "\(count) rows" }
+
     /// `0 B`, `12.3 KiB`, `4.56 GiB`.
     static func bytes(_ value: Int64) -> String {
         scaled(

@@ -11,15 +11,18 @@ struct LoadedSpecs {
     /// Loads files, and where they name topics that they do not have, looks for those in the files
     /// beside them.
     ///
-    /// - Parameter knownTopics: Topics that are known besides, such as those of a store.
+    /// - Parameters:
+    ///   - parameters: `--param name=value`.
+    ///   - knownTopics: Topics that are known besides, such as those of a store.
     init(
         _ files: SpecFiles, _ invocation: Invocation, isEnvironmentStrict: Bool,
-        knownTopics: [String: KnownTopic] = [:]
+        parameters: [String: String] = [:], knownTopics: [String: KnownTopic] = [:]
     ) {
         let loader = SpecLoader(
             environment: .of(invocation),
             options: SpecLoadOptions(
-                isEnvironmentStrict: isEnvironmentStrict, topics: knownTopics))
+                parameterOverrides: parameters, isEnvironmentStrict: isEnvironmentStrict,
+                topics: knownTopics))
         let inputs = files.files.map { SpecInput(path: $0.path, bytes: $0.bytes) }
         var results = loader.load(inputs)
         if results.contains(where: \.touchesTopics) {
@@ -46,6 +49,15 @@ struct LoadedSpecs {
         diagnostics += checked.diagnostics.filter { diagnostic in
             diagnostic.location.map { own.contains($0.file) } ?? true
         }
+    }
+
+    /// The documents of all topics that the pipelines read or write, those beside the files too.
+    var documents: [TopicSpec] {
+        let named = Set(
+            pipelines.flatMap { spec in
+                spec.topicsRead + spec.topicsWritten.map(\.name)
+            })
+        return topics + neighbours.filter { named.contains($0.name) }
     }
 
     /// The diagnostics as JSON, for an answer.

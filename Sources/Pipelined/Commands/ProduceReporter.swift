@@ -48,10 +48,11 @@ final class ProduceReporter: Sendable {
         let rows = summary["rows"]?.integer ?? 0
         if let failure = outcome.failure {
             terminal.fail(failure.message)
-            terminal.note("\(rows) rows before that are in the topic")
+            terminal.note("in the topic before that: \(HumanText.rows(rows))")
             return .failed
         }
-        var text = "\(rows) rows (\(HumanText.bytes(summary["bytes"]?.integer ?? 0))) acknowledged"
+        var text =
+            "\(HumanText.rows(rows)) (\(HumanText.bytes(summary["bytes"]?.integer ?? 0))) acknowledged"
         if let there = summary["already_there"]?.integer, there > 0 {
             text += ", \(there) were there already"
         }

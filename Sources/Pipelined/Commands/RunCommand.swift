@@ -75,18 +75,15 @@ enum RunCommand {
     ) -> Loaded? {
         let path = invocation.operands[0]
         let files = SpecFiles([path])
-        guard let file = files.files.first, files.files.count == 1 else {
+        guard files.files.count == 1 else {
             terminal.fail(
                 files.problems.first ?? "cannot run '\(path)': 'run' takes one file, not a folder")
             return nil
         }
-        let loader = SpecLoader(
-            environment: .of(invocation),
-            options: SpecLoadOptions(
-                parameterOverrides: overrides, topics: topics))
-        var loaded = loader.load(bytes: file.bytes, path: path)
-        loaded.diagnostics +=
-            SpecDirectory.check(loaded.pipelines, topics: loaded.topics).diagnostics
+        var loaded = LoadedSpecs(
+            files, invocation, isEnvironmentStrict: true, parameters: overrides,
+            knownTopics: topics)
+        loaded.checkTogether()
         if !loaded.diagnostics.isEmpty { terminal.note(loaded.diagnostics.rendered) }
         if loaded.diagnostics.hasErrors { return nil }
         guard loaded.pipelines.count == 1 else {
@@ -95,7 +92,7 @@ enum RunCommand {
                     + "one; put each in a file of its own, or use 'serve'")
             return nil
         }
-        return Loaded(spec: loaded.pipelines[0], topics: loaded.topics)
+        return Loaded(spec: loaded.pipelines[0], topics: loaded.documents)
     }
 
     private static func temporaryFolder() throws(EngineError) -> String {
@@ -224,8 +221,8 @@ enum RunCommand {
         }
         if status.deadLetters > 0 {
             terminal.note(
-                "  \(status.deadLetters) rows failed; --state DIR keeps them in the topic "
-                    + "\(spec.name).dead-letters")
+                "  \(HumanText.rows(status.deadLetters)) failed; --state DIR keeps them, and "
+                    + "'dead-letters show \(spec.name) --state DIR' shows them")
         }
     }
 

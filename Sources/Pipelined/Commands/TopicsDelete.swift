@@ -19,7 +19,7 @@ extension Command {
             if !invocation.isSet("yes") {
                 let topic = try access.request("topic", params)
                 terminal.note(
-                    "this deletes of '\(name)': \(topic["rows"]?.integer ?? 0) rows "
+                    "this deletes of '\(name)': \(HumanText.rows(topic["rows"]?.integer ?? 0)) "
                         + "(\(HumanText.bytes(topic["bytes"]?.integer ?? 0)))")
                 switch terminal.confirm("delete '\(name)'?") {
                 case true?: break

@@ -47,7 +47,7 @@ enum TopicDescription {
         let readers = topic["readers"]?.array ?? []
         lines += ["", "readers:" + (readers.isEmpty ? " none" : "")]
         lines += readers.map {
-            "  \($0["name"]?.text ?? "")  \($0["lag"]?.integer ?? 0) rows behind"
+            "  \($0["name"]?.text ?? "")  \(HumanText.rows($0["lag"]?.integer ?? 0)) behind"
         }
         return lines.joined(separator: "\n")
     }

@@ -42,7 +42,7 @@ extension Command {
                 let rows = topic["rows"]?.integer ?? 0
                 let bytes = HumanText.bytes(topic["bytes"]?.integer ?? 0)
                 terminal.print(
-                    "\(topic["name"]?.text ?? ""): \(rows) rows, \(bytes), "
+                    "\(topic["name"]?.text ?? ""): \(HumanText.rows(rows)), \(bytes), "
                         + (damage.isEmpty ? "sound" : "DAMAGED"))
                 for error in damage { terminal.fail(error["message"]?.text ?? "") }
             }

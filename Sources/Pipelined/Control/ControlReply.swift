@@ -104,5 +104,7 @@ final class ControlReply: Sendable {
             outbox.close()
         }
         open.end()
+        // The connection may only have waited for this to be closed.
+        outbox.wakeServer()
     }
 }

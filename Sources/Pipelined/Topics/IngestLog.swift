@@ -5,9 +5,9 @@ import Synchronization
 /// The ingest partition of a topic, which all producers of this process share.
 ///
 /// One thread appends what waits, of however many producers, and acknowledges all of it with one mark
-/// and one sync. After a refused write or sync the partition is recovered before anything else is
-/// appended: what the kernel has of the file then need not be what is on disk. Batches that were
-/// refused may turn out to be there, as ``lastSequence(_:)`` tells.
+/// and one sync. A refused write or sync breaks the log for good, with all that waits: what the kernel
+/// has of the file then need not be what is on disk, and rows that were refused may turn out to be
+/// there. The next log recovers the partition, and only then tells a retry what it has to send.
 final class IngestLog: Sendable {
     /// A batch on its way, and whom to tell.
     struct Entry: Sendable {
@@ -28,22 +28,38 @@ final class IngestLog: Sendable {
         /// How many threads wait for room.
         var blocked = 0
         var isEnding = false
+        var isBroken = false
     }
     private let state = Mutex(State())
     private let work = Semaphore()
     private let room = Semaphore()
     private let ended = Semaphore()
 
-    /// - Throws: `.inUse` where another process or pipeline writes the partition; as recovery does.
-    init(_ topic: Topic) throws(StoreError) {
+    private let idleMicros: Int64
+
+    /// - Parameters:
+    ///   - idleMicros: How long nothing may come before `retire` is asked.
+    ///   - retire: Called on the log's thread; where nobody uses the log it forgets it, calls the
+    ///     closure, which lets go of the partition, and returns true: the log has then ended.
+    /// - Throws: `.inUse` where somebody else writes the partition; as recovery does.
+    init(
+        _ topic: Topic, idleMicros: Int64,
+        retire: @escaping @Sendable (IngestLog, () -> Void) -> Bool
+    ) throws(StoreError) {
         self.topic = topic
+        self.idleMicros = idleMicros
         partition = try topic.partition(TopicWriter.ingestPartition, writer: "")
         let writer = try PartitionWriter.open(partition, token: nil)
         Thread.start(name: "ingest") { [self] in
-            IngestLoop(partition, writer).run(next: { take() })
+            IngestLoop(writer).run(
+                next: { take() }, onBreak: { state.withLock { $0.isBroken = true } },
+                onIdle: { close in retire(self, close) })
             ended.signal()
         }
     }
+
+    /// Whether nothing is taken any more; another log goes on.
+    var isBroken: Bool { state.withLock { $0.isBroken } }
 
     /// What producer `identifier` had acknowledged last; 0 for nothing.
     func lastSequence(_ identifier: [UInt8]) -> UInt64 {
@@ -68,10 +84,19 @@ final class IngestLog: Sendable {
         }
     }
 
-    /// What waits, as soon as something does; nil at the end.
-    private func take() -> [Entry]? {
+    enum Next {
+        case entries([Entry])
+        case idle
+        case end
+    }
+
+    /// What waits, as soon as something does.
+    private func take() -> Next {
+        var isWoken = false
         while true {
-            work.wait()
+            let began = MonotonicClock.micros()
+            work.wait(atMostMicros: idleMicros)
+            isWoken = MonotonicClock.micros() - began < idleMicros
             let (entries, blocked, isEnding) = state.withLock { state in
                 defer {
                     state.waiting = []
@@ -81,8 +106,9 @@ final class IngestLog: Sendable {
                 return (state.waiting, state.blocked, state.isEnding)
             }
             for _ in 0..<blocked { room.signal() }
-            if !entries.isEmpty { return entries }
-            if isEnding { return nil }
+            if !entries.isEmpty { return .entries(entries) }
+            if isEnding { return .end }
+            if !isWoken { return .idle }
         }
     }
 
@@ -96,40 +122,41 @@ final class IngestLog: Sendable {
 
 /// The thread of an ingest log, and the writer that only it uses.
 private struct IngestLoop: Sendable {
-    private let partition: Partition
-    private let first: PartitionWriter
+    private let writer: PartitionWriter
 
-    init(_ partition: Partition, _ writer: PartitionWriter) {
-        self.partition = partition
-        first = writer
-    }
+    init(_ writer: PartitionWriter) { self.writer = writer }
 
-    func run(next: () -> [IngestLog.Entry]?) {
-        var writer: PartitionWriter? = first
-        while let entries = next() {
-            do throws(StoreError) {
-                let open: PartitionWriter
-                if let writer {
-                    open = writer
-                } else {
-                    open = try PartitionWriter.open(partition, token: nil)
-                    writer = open
-                }
-                try append(entries, to: open)
-                try open.commit(producers: sequences(entries))
-                for entry in entries { entry.done(nil) }
-            } catch {
-                writer?.close()
-                writer = nil
-                for entry in entries { entry.done(error) }
+    /// - Parameters:
+    ///   - onBreak: Called once the writer is closed after an error, before anybody is told.
+    ///   - onIdle: Returns whether that was the end; it has then called its argument.
+    func run(
+        next: () -> IngestLog.Next, onBreak: () -> Void, onIdle: (() -> Void) -> Bool
+    ) {
+        var failure: StoreError?
+        while true {
+            let entries: [IngestLog.Entry]
+            switch next() {
+            case .entries(let waiting): entries = waiting
+            case .idle:
+                if onIdle({ writer.close() }) { return }
+                continue
+            case .end: return writer.close()
             }
+            if failure == nil {
+                do throws(StoreError) {
+                    try append(entries)
+                    try writer.commit(producers: sequences(entries))
+                } catch {
+                    failure = error
+                    writer.close()
+                    onBreak()
+                }
+            }
+            for entry in entries { entry.done(failure) }
         }
-        writer?.close()
     }
 
-    private func append(_ entries: [IngestLog.Entry], to writer: PartitionWriter)
-        throws(StoreError)
-    {
+    private func append(_ entries: [IngestLog.Entry]) throws(StoreError) {
         for entry in entries {
             var blocks = entry.blocks
             try writer.append(&blocks)

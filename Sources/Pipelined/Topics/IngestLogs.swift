@@ -5,7 +5,7 @@ import Synchronization
 /// The ingest logs that are open: one a topic, for as long as somebody produces and a while longer.
 final class IngestLogs: Sendable {
     /// How long a log stays open without a producer.
-    private static let lingerMicros: Int64 = 30_000_000
+    private let lingerMicros: Int64
 
     private struct Use {
         let log: IngestLog
@@ -14,21 +14,24 @@ final class IngestLogs: Sendable {
     }
     private let uses = Mutex<[String: Use]>([:])
 
+    init(lingerMicros: Int64 = 30_000_000) { self.lingerMicros = lingerMicros }
+
     /// The log of a topic, for one more producer, who gives it back with ``release(_:)``.
     func acquire(_ topic: Topic) throws(StoreError) -> IngestLog {
-        closeIdle()
         let result = uses.withLock { uses -> Result<(IngestLog, IngestLog?), StoreError> in
             var stale: IngestLog?
             if let use = uses[topic.name] {
-                if use.log.topic === topic {
+                if use.log.topic === topic, !use.log.isBroken {
                     uses[topic.name]?.producers += 1
                     return .success((use.log, nil))
                 }
-                // The topic was deleted and made again.
+                // The topic was deleted and made again, or its disk has refused something.
                 stale = use.log
             }
             do throws(StoreError) {
-                let log = try IngestLog(topic)
+                let log = try IngestLog(topic, idleMicros: lingerMicros) { [weak self] log, close in
+                    self?.retire(log, close) ?? false
+                }
                 uses[topic.name] = Use(log: log, producers: 1)
                 return .success((log, stale))
             } catch {
@@ -56,10 +59,17 @@ final class IngestLogs: Sendable {
         close { $0 == topic && $1.producers == 0 }
     }
 
-    /// Closes what nobody has used for a while.
-    func closeIdle() {
-        let limit = MonotonicClock.micros() - Self.lingerMicros
-        close { $1.producers == 0 && $1.idleSince < limit }
+    /// Forgets a log that nobody has used for a while. Whoever asks for it next finds the partition
+    /// free, as it is let go of under the lock.
+    private func retire(_ log: IngestLog, _ close: () -> Void) -> Bool {
+        uses.withLock { uses in
+            guard let use = uses[log.topic.name], use.log === log, use.producers == 0,
+                use.idleSince + lingerMicros <= MonotonicClock.micros()
+            else { return false }
+            uses[log.topic.name] = nil
+            close()
+            return true
+        }
     }
 
     /// Closes all. Nobody produces any more.

@@ -31,6 +31,8 @@ package final class Partition: Sendable {
         var places: [BlockPlace] = []
         /// Where the last segment ends; `nil` while there is none.
         var tip: SegmentTip?
+        /// When the last segment was begun, microseconds.
+        var begunAt: Int64 = 0
         var mark = CommitMark(epoch: 0, end: PartitionEnd(), watermark: .min, at: 0)
         var producers: [[UInt8]: ProducerState] = [:]
         var hasWriter = false
@@ -252,6 +254,7 @@ extension Partition.State {
         }
         places = recovery.last?.places ?? []
         tip = recovery.last?.tip
+        begunAt = recovery.last?.begunAt ?? 0
         mark = recovery.mark
         producers = recovery.last?.producers ?? [:]
         mark.producers = [:]

@@ -7,6 +7,8 @@ struct SegmentScan {
     var tip: SegmentTip
     /// The same for the place that was asked for; `nil` where no block ends there.
     var wanted: SegmentTip?
+    /// When the segment was begun, by its first mark; microseconds.
+    var begunAt: Int64 = 0
     /// The last mark: without the writer's checkpoint it is the truth.
     var mark: CommitMark?
     var markPosition: Int64 = 0
@@ -39,6 +41,7 @@ struct SegmentScan {
                     throw .damaged(
                         file.path, at: header.position, "the block's payload is no mark")
                 }
+                if scan.mark == nil { scan.begunAt = mark.at }
                 scan.mark = mark
                 scan.markPosition = header.position
                 scan.markTip = reader.tip
@@ -186,9 +189,9 @@ struct PartitionRecovery {
             mark = found
             let end = found.end
             if end.segment != newest, end.nextOffset != newest {
-                // Its predecessor has rows that were not committed when it was begun, and states the
-                // same end itself.
-                guard bases.dropLast().last == end.segment else {
+                // Its predecessor has rows that were not committed when it was begun. That one states the
+                // same end itself, or is in turn a segment that goes.
+                guard bases.contains(end.segment), end.segment < newest else {
                     throw .rowsMissing(files.directory, segment: end.segment)
                 }
                 uncommittedBytes += scan.length

@@ -47,14 +47,16 @@ package final class PartitionWriter: Sendable {
         self.partition = partition
         let files = partition.files
         let now = partition.options.clock()
-        let (last, tip, mark) = partition.state.withLock { ($0.segments.last, $0.tip, $0.mark) }
+        let (last, tip, mark, begunAt) = partition.state.withLock {
+            ($0.segments.last, $0.tip, $0.mark, $0.begunAt)
+        }
         let writer: SegmentWriter
         if let last, let tip {
             let file = try files.fileSystem.open(files.path(last.base), .write, permissions: 0)
             writer = SegmentWriter(
                 file, tip: tip, identity: files.identity, fileSystem: files.fileSystem)
             state = Mutex(
-                State(writer: writer, base: last.base, begunAt: now, stated: mark.end))
+                State(writer: writer, base: last.base, begunAt: begunAt, stated: mark.end))
             return
         }
         writer = try Self.begin(
@@ -146,20 +148,23 @@ package final class PartitionWriter: Sendable {
     package func commit(producers: [[UInt8]: UInt64]) throws(StoreError) {
         let now = partition.options.clock()
         var mark = CommitMark(epoch: 0, end: PartitionEnd(), watermark: .min, at: now)
+        var known: [[UInt8]: ProducerState] = [:]
         let cut = try locked { (state) throws(StoreError) in
             mark.end = PartitionEnd(segment: state.base, tip: state.writer.tip)
             mark.producers = producers.mapValues { ProducerState(sequence: $0, at: now) }
             try append(mark, &state)
             // What a new segment begins with holds only once this one is synced, as it is before
             // the new one gets its name.
-            remember(mark)
+            known = remembered(with: mark)
             let old = state.writer
-            let newBase = try roll(&state, mark: mark)
+            let newBase = try roll(&state, mark: mark, producers: known)
             return PartitionCut(
                 self, token: nil, writers: newBase == nil ? [old] : [old, state.writer],
                 newBase: newBase)
         }
         try cut.sync()
+        // Not before: who asks must not hear of rows that were not acknowledged.
+        partition.state.withLock { $0.producers = known }
         publish(mark)
         retireSealed()
     }
@@ -170,20 +175,21 @@ package final class PartitionWriter: Sendable {
         return state.withLock { $0.base != end.segment || $0.writer.tip.nextOffset != end.nextOffset }
     }
 
-    private func remember(_ mark: CommitMark) {
+    /// The producers that are known once the mark is committed, without those that were silent for
+    /// longest where they are too many.
+    private func remembered(with mark: CommitMark) -> [[UInt8]: ProducerState] {
         let options = partition.options
-        partition.state.withLock { shared in
-            shared.producers.merge(mark.producers) { _, new in new }
-            guard shared.producers.count > options.producersMax else { return }
-            let limit = mark.at - options.producerMicrosMax
-            shared.producers = shared.producers.filter { $0.value.at >= limit }
-            let excess = shared.producers.count - options.producersMax
-            guard excess > 0 else { return }
-            for (key, _) in shared.producers.sorted(by: { $0.value.at < $1.value.at }).prefix(excess)
-            {
-                shared.producers[key] = nil
-            }
+        var known = partition.producers
+        known.merge(mark.producers) { _, new in new }
+        guard known.count > options.producersMax else { return known }
+        let limit = mark.at - options.producerMicrosMax
+        known = known.filter { $0.value.at >= limit }
+        let excess = known.count - options.producersMax
+        guard excess > 0 else { return known }
+        for (key, _) in known.sorted(by: { $0.value.at < $1.value.at }).prefix(excess) {
+            known[key] = nil
         }
+        return known
     }
 
     private func append(_ mark: CommitMark, _ state: inout State) throws(StoreError) {
@@ -202,7 +208,9 @@ package final class PartitionWriter: Sendable {
     ///
     /// - Returns: The first offset of the new segment, whose file has its temporary name until
     ///   ``PartitionCut/sync()``.
-    private func roll(_ state: inout State, mark: CommitMark? = nil) throws(StoreError) -> UInt64? {
+    private func roll(
+        _ state: inout State, mark: CommitMark? = nil, producers: [[UInt8]: ProducerState]? = nil
+    ) throws(StoreError) -> UInt64? {
         let options = partition.options
         let now = options.clock()
         let (places, committed) = partition.state.withLock { ($0.places, $0.mark) }
@@ -215,7 +223,7 @@ package final class PartitionWriter: Sendable {
         let footer = try state.writer.seal(
             SegmentSeal(firstAppendedAt: state.begunAt, lastAppendedAt: now), index: places)
         var first = mark ?? committed
-        first.producers = partition.producers
+        first.producers = producers ?? partition.producers
         let next = try Self.begin(
             partition.files, base: base,
             predecessor: Predecessor(

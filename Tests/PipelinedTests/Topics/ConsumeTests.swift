@@ -68,7 +68,7 @@ struct ConsumeTests {
         let failing = harness.run("consume", "t", "--where", "10 / (n - 5) > 0", "--select", "n")
         #expect(numbers(failing) == [6, 7, 8, 9])
         #expect(
-            failing.error.hasPrefix("1 rows were left out, for which the filter has no value: "))
+            failing.error.hasPrefix("left out, as the filter has no value for them: 1 row: "))
     }
 
     @Test("prints tables, CSV and metadata", arguments: TopicHarness.Reach.allCases)

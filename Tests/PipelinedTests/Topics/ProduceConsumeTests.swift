@@ -59,7 +59,7 @@ struct ProduceConsumeTests {
         #expect(
             stopped.error == """
                 error: cannot take row 3: cannot read field 'n' as bigint: a value of another type at byte 5; correct it, or leave such rows out with --skip-invalid
-                2 rows before that are in the topic
+                in the topic before that: 2 rows
 
                 """)
         #expect(harness.run("consume", "t").output == "{\"n\":1}\n{\"n\":2}\n")
@@ -210,6 +210,6 @@ struct ProduceConsumeTests {
         #expect(
             result.error.hasPrefix("error: cannot take row 2: it is longer than 16 MiB"),
             "\(result.error.prefix(200))")
-        #expect(result.error.hasSuffix("1 rows before that are in the topic\n"))
+        #expect(result.error.hasSuffix("in the topic before that: 1 row\n"))
     }
 }

@@ -119,7 +119,8 @@ struct PartitionTests {
         for batch in 0..<30 {
             var blocks = TopicFixture.blocks([batch * 10..<batch * 10 + 10])
             try writer.append(&blocks)
-            try writer.commit(producers: [Array("me".utf8): UInt64(batch)])
+            try writer.commit(
+                producers: [Array("me".utf8): UInt64(batch), Array("you".utf8): 1000])
             #expect(try TopicFixture.rows(partition).count == batch * 10 + 10)
         }
         var blocks = TopicFixture.blocks([900..<910])
@@ -128,6 +129,29 @@ struct PartitionTests {
         let found = try #require(try again.store.topic("t")?.partitions.first)
         #expect(try TopicFixture.rows(found) == Array(0..<300))
         #expect(found.producers[Array("me".utf8)]?.sequence == 29)
+        #expect(found.producers[Array("you".utf8)]?.sequence == 1000)
+    }
+
+    @Test("does not tell of a producer's rows whose sync was refused")
+    func refusedProducer() throws {
+        let fixture = try TopicFixture()
+        let partition = try fixture.topic().partition("ingest", writer: "")
+        let writer = try PartitionWriter.open(partition, token: nil)
+        for sequence in 1...2 {
+            if sequence == 2 { fixture.disk.inject(SimulatedFault(.sync, code: 5)) }
+            var blocks = TopicFixture.blocks([sequence * 10..<sequence * 10 + 10])
+            try writer.append(&blocks)
+            do { try writer.commit(producers: [[1]: UInt64(sequence)]) } catch {
+                #expect(sequence == 2)
+            }
+        }
+        #expect(partition.producers[[1]]?.sequence == 1)
+        #expect(try TopicFixture.rows(partition).count == 10)
+        writer.close()
+        // Recovery finds rows and mark in one piece, and makes both durable.
+        _ = try PartitionWriter.open(partition, token: nil)
+        #expect(partition.producers[[1]]?.sequence == 2)
+        #expect(try TopicFixture.rows(partition).count == 20)
     }
 
     @Test("takes no rows once its topic has been deleted")
@@ -143,6 +167,26 @@ struct PartitionTests {
         #expect(throws: StoreError.self) { try writer.append(&more) }
         writer.close()
         #expect(throws: StoreError.self) { try PartitionWriter.open(partition, token: nil) }
+    }
+
+    @Test("is opened without a checkpoint when two epochs in a row began a segment each")
+    func twoRolls() throws {
+        for epochs in 1...8 {
+            let fixture = try TopicFixture(segmentBytes: 100)
+            let partition = try fixture.topic().partition("p.out", writer: "p/out")
+            let writer = try PartitionWriter.open(partition, token: nil)
+            for epoch in 1...epochs + 1 {
+                var blocks = TopicFixture.blocks([epoch * 10..<epoch * 10 + 10])
+                try writer.append(&blocks)
+                let cut = try writer.cut(epoch: UInt64(epoch), watermark: 0)
+                try cut.sync()
+                // The record of the last one never comes.
+                if epoch <= epochs { try cut.commit() }
+            }
+            let again = try TopicFixture(fixture.disk.afterKill(), segmentBytes: 100)
+            let found = try #require(try again.store.topic("t")?.partitions.first)
+            #expect(try TopicFixture.rows(found) == Array(10..<epochs * 10 + 10))
+        }
     }
 
     @Test("is one writer's alone")
