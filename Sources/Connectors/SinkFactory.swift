@@ -47,7 +47,8 @@ package enum SinkFactory {
             inputSchema: deadLetterSchema, connector: .topic(TopicSinkOptions(name: name)),
             format: .none, mode: .append, deleteWhen: nil)
         var topic = TopicSpec(of: spec, topic: name)
-        topic.description = "Rows of pipeline '\(topics.pipeline)' that could not be read or evaluated"
+        topic.description =
+            "Rows of pipeline '\(topics.pipeline)' that could not be read or evaluated"
         topic.retention = TopicSpec.Retention(timeMicros: retentionMicros, bytes: nil)
         return TopicSink(
             spec, topic: topic, pipeline: topics.pipeline, catalog: topics.catalog,

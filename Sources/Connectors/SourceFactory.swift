@@ -31,7 +31,8 @@ package enum SourceFactory {
 
     private static func open(
         _ connector: SourceConnector, name: String, isTable: Bool, format: FormatSpec,
-        fields: [FieldSpec], metadata: [MetadataColumn], fileSystem: any FileSystem, topics: TopicConnection?
+        fields: [FieldSpec], metadata: [MetadataColumn], fileSystem: any FileSystem,
+        topics: TopicConnection?
     ) throws(ConnectorError) -> any Source {
         let rowMetadata = RowMetadata(fields: fields, columns: metadata)
         switch connector {
@@ -41,7 +42,13 @@ package enum SourceFactory {
                 format: format, fields: fields, metadata: rowMetadata)
             // Made once in vain, so that a wrong option is found now and not at the first file.
             _ = try settings.makeParser()
-            return FileSource(options, settings: settings)
+            let source = FileSource(options, settings: settings)
+            guard let topics, !isTable, format.readsRowsAlone else { return source }
+            return ReplayedSource(
+                source, name: name, metadata: rowMetadata, topics: topics
+            ) { () throws(ConnectorError) in
+                try RowParserFactory.make(format, fields: fields)
+            }
         case .stdin:
             return StdinSource(
                 parser: try RowParserFactory.make(format, fields: fields), metadata: rowMetadata)
@@ -71,5 +78,16 @@ package struct TopicConnection: Sendable {
         self.catalog = catalog
         self.pipeline = pipeline
         self.clock = clock
+    }
+}
+
+extension FormatSpec {
+    /// Whether a row can be read without what stands before it, as the header of a CSV file.
+    package var readsRowsAlone: Bool {
+        switch self {
+        case .json, .lines: true
+        case .csv(let options): !options.hasHeader
+        case .none: false
+        }
     }
 }

@@ -61,7 +61,8 @@ extension StoreError {
     static func invalidTopicName(_ name: String, in path: String) -> StoreError {
         StoreError(
             kind: .invalidName, path: path,
-            message: "cannot create the topic '\(name)': a name has lower-case letters, digits, '.', "
+            message:
+                "cannot create the topic '\(name)': a name has lower-case letters, digits, '.', "
                 + "'_' and '-', and begins with a letter or a digit; choose another name")
     }
 

@@ -65,7 +65,10 @@ struct TopicBench {
         var rowtime = ColumnBuilder(type: .timestamp, capacity: rows.count)
         for row in rows { rowtime.append(integer: Int64(row.1)) }
         var result = Batch(
-            columns: [column(rows.map { Optional($0.0) } as [String?]), column(rows.map { Optional(Int64($0.1)) })],
+            columns: [
+                column(rows.map { Optional($0.0) } as [String?]),
+                column(rows.map { Optional(Int64($0.1)) }),
+            ],
             rowtime: rowtime.finish(), rowCount: rows.count)
         if let weights {
             let buffer = Buffer(capacity: weights.count * 4)
@@ -160,7 +163,8 @@ struct TopicTests {
         #expect(try rows(.latest, nil) == [])
         #expect(try rows(.timestamp(57), nil) == Array(57..<100))
         #expect(try rows(.since(7_000 - 57), nil) == Array(57..<100))
-        #expect(try rows(.offset(partition: nil, 33), .offset(partition: nil, 44)) == Array(33..<44))
+        #expect(
+            try rows(.offset(partition: nil, 33), .offset(partition: nil, 44)) == Array(33..<44))
         #expect(try rows(.timestamp(25), .timestamp(58)) == Array(25..<58))
         #expect(try rows(.earliest, .latest) == Array(0..<100))
         #expect(try rows(.timestamp(1000), nil) == [])
@@ -181,7 +185,8 @@ struct TopicTests {
         try old.recover(token: nil)
         try old.write(
             Batch(
-                columns: [column(["a"] as [String?])], rowtime: .repeating(1, count: 1), rowCount: 1))
+                columns: [column(["a"] as [String?])], rowtime: .repeating(1, count: 1), rowCount: 1
+            ))
         let cut = try old.cut(epoch: 1)
         try cut.sync()
         try cut.commit()
@@ -222,7 +227,8 @@ struct TopicTests {
         }
     }
 
-    @Test("an expected writer holds the watermark, also before it has started, and another does not")
+    @Test(
+        "an expected writer holds the watermark, also before it has started, and another does not")
     func idle() throws {
         let bench = try TopicBench()
         let sink = try bench.sink(pipeline: "p")

@@ -56,7 +56,8 @@ struct TopicUpkeepTests {
     }
 
     private static func topic(
-        key: [Int]? = nil, mode: TopicSpec.Mode = .append, retention: TopicSpec.Retention = .forever,
+        key: [Int]? = nil, mode: TopicSpec.Mode = .append,
+        retention: TopicSpec.Retention = .forever,
         compaction: TopicSpec.Compaction? = nil
     ) -> TopicSpec {
         TopicSpec(
@@ -100,7 +101,8 @@ struct TopicUpkeepTests {
     func retention() throws {
         let bench = try Bench(segmentBytes: 1_000)
         let sink = try bench.sink(
-            Self.topic(retention: TopicSpec.Retention(timeMicros: nil, bytes: 6_000)), mode: .append)
+            Self.topic(retention: TopicSpec.Retention(timeMicros: nil, bytes: 6_000)), mode: .append
+        )
         for epoch in 1...100 { try Self.write([("k", epoch)], to: sink, epoch: epoch) }
         let partition = try #require(try bench.catalog.entry("t")?.topic.partitions.first)
         #expect(partition.byteCount > 10_000)
@@ -130,7 +132,8 @@ struct TopicUpkeepTests {
         var standing: [String: Int] = [:]
         for epoch in 1...120 {
             let rows = (0..<5).map { _ in ("k\(Int.random(in: 0..<20, using: &random))", epoch) }
-            let weights = rows.map { _ in Int32(Int.random(in: 0..<5, using: &random) == 0 ? -1 : 1) }
+            let weights = rows.map { _ in Int32(Int.random(in: 0..<5, using: &random) == 0 ? -1 : 1)
+            }
             for (row, weight) in zip(rows, weights) {
                 standing[row.0] = weight > 0 ? row.1 : nil
             }

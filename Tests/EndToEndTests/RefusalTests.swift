@@ -104,6 +104,51 @@ struct RefusalTests {
         _ = try first.ended()
     }
 
+    @Test("rows that were set aside are read again once the spec is mended, and only once")
+    func replayed() throws {
+        func spec(_ type: String) -> String {
+            """
+            pipeline: mended
+            sources:
+              events:
+                file: {path: data/events.ndjson}
+                format: json
+                schema: {id: bigint, note: \(type)}
+            steps:
+              kept: {from: events, where: 10 / (id - 3) < 100}
+            sinks:
+              out: {from: kept, file: {path: out/rows.ndjson}, format: json}
+            """
+        }
+        try folder.write(spec("bigint"), to: "mended.yaml")
+        try folder.write(
+            """
+            {"id":1,"note":7}
+            {"id":2,"note":"text"}
+            not JSON
+            {"id":3,"note":8}
+            {"id":4,"note":"more"}
+
+            """, to: "data/events.ndjson")
+        let run = ["run", "mended.yaml", "--state", "state", "--append"]
+        let first = try Program.run(run, in: folder)
+        #expect(first.errors.contains("4 rows failed"), "\(first.errors)")
+        #expect(try folder.rows("out/rows.ndjson").map { $0["id"] as? Int } == [1])
+        try folder.write(spec("string"), to: "mended.yaml")
+        let replay = try Program.run(
+            ["dead-letters", "replay", "mended", "--state", "state"], in: folder)
+        #expect(replay.status == 0, "\(replay.errors)")
+        for _ in 0..<2 {
+            let again = try Program.run(run, in: folder)
+            #expect(again.status == 0, "\(again.errors)")
+            #expect(try folder.rows("out/rows.ndjson").map { $0["id"] as? Int } == [1, 2, 4])
+        }
+        // What is no JSON is set aside once more; what a step had set aside was not read again.
+        let letters = try folder.topicRows("mended.dead-letters")
+        #expect(letters.count { $0["raw"] as? String == "not JSON" } == 2)
+        #expect(letters.count == 5)
+    }
+
     @Test("rows that cannot be read are set aside with reason and position, and the others go on")
     func invalidRows() throws {
         let good = event(1, "1704067200000")

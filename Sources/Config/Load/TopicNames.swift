@@ -3,16 +3,29 @@ import Operators
 /// What names topics may have, and what is known of those that every pipeline has.
 package enum TopicNames {
     private static let deadLettersEnding = ".dead-letters"
+    private static let replayEnding = ".replay"
 
     /// The topic of the rows that a pipeline could not read or evaluate.
     package static func deadLetters(of pipeline: String) -> String { pipeline + deadLettersEnding }
 
+    /// The topic through which rows that were set aside come to their pipeline once more.
+    package static func replay(of pipeline: String) -> String { pipeline + replayEnding }
+
+    /// The pipeline whose rows come to it through this topic once more; nil for other topics.
+    package static func pipeline(ofReplay topic: String) -> String? {
+        guard topic.hasSuffix(replayEnding) else { return nil }
+        let name = String(topic.dropLast(replayEnding.utf8.count))
+        return isPipelineName(name) ? name : nil
+    }
+
     /// Whether a pipeline's own sinks may not write the topic.
-    package static func isReserved(_ name: String) -> Bool { name.hasSuffix(deadLettersEnding) }
+    package static func isReserved(_ name: String) -> Bool {
+        name.hasSuffix(deadLettersEnding) || name.hasSuffix(replayEnding)
+    }
 
     /// What is known of a pipeline's dead letters, whether there are any or not.
     static func builtIn(_ name: String) -> KnownTopic? {
-        guard isReserved(name) else { return nil }
+        guard name.hasSuffix(deadLettersEnding) else { return nil }
         let pipeline = String(name.dropLast(deadLettersEnding.utf8.count))
         return isPipelineName(pipeline)
             ? KnownTopic(

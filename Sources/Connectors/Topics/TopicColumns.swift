@@ -37,7 +37,8 @@ struct TopicColumns {
         let schema = try schema(Int(reader.schemaVersion), firstOffset)
         guard schema.fields.map(\.type) == reader.columnTypes else {
             throw .unreadableBlock(
-                partition, firstOffset, "its columns are not those of schema \(reader.schemaVersion)")
+                partition, firstOffset,
+                "its columns are not those of schema \(reader.schemaVersion)")
         }
         var columns: [Column] = []
         columns.reserveCapacity(fields.count + metadata.count)
@@ -62,7 +63,8 @@ struct TopicColumns {
         return columns
     }
 
-    private mutating func schema(_ version: Int, _ offset: UInt64) throws(ConnectorError) -> Schema {
+    private mutating func schema(_ version: Int, _ offset: UInt64) throws(ConnectorError) -> Schema
+    {
         if version >= schemas.count { schemas = try catalog.entry(topic).schemas }
         guard version < schemas.count else {
             throw .unreadableBlock(

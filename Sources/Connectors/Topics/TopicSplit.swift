@@ -136,7 +136,8 @@ final class TopicSplit: SourceSplit {
     private func atEnd() -> SplitRead {
         let committed = partition.committed
         if !partition.isIngest, committed.nextOffset == nextOffset,
-            committed.watermark > statedWatermark ?? .min {
+            committed.watermark > statedWatermark ?? .min
+        {
             statedWatermark = committed.watermark
         }
         if partition.isSealed, partition.committed.nextOffset == nextOffset { return .ended }
@@ -183,7 +184,9 @@ final class TopicSplit: SourceSplit {
                         ?? Int64(wanted.upperBound))
         if wanted.upperBound < count { stopOffset = nextOffset }
         self.reader.note(id, nextOffset)
-        if !partition.isIngest, reader.watermarkAfter > statedWatermark ?? .min, wanted.upperBound == count {
+        if !partition.isIngest, reader.watermarkAfter > statedWatermark ?? .min,
+            wanted.upperBound == count
+        {
             statedWatermark = reader.watermarkAfter
         }
         guard !wanted.isEmpty else { return nil }

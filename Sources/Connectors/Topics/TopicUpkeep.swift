@@ -41,7 +41,8 @@ package struct TopicUpkeep {
         try applyRetention(&result)
         for partition in entry.topic.partitions {
             if let compaction = entry.definition.compaction, entry.definition.mode == .upsert {
-                try Compaction(partition, entry, compaction, now: now, keysMax: keysMax, memory: memory
+                try Compaction(
+                    partition, entry, compaction, now: now, keysMax: keysMax, memory: memory
                 ).run(&result)
             } else {
                 try fillBlocks(partition, &result)

@@ -1,7 +1,8 @@
+import Config
 extension Command {
     static let deadLettersReplay = Command(
         name: "dead-letters replay", group: .topics,
-        summary: "give rows that were set aside to a topic, or print them",
+        summary: "give rows that were set aside to their pipeline again, or to a topic",
         operands: [.pipeline],
         flags: [
             Flag(
@@ -15,9 +16,16 @@ extension Command {
             Flag(name: "limit", value: .count(1...Int64.max), summary: "end after so many rows"),
             .format(), .topicState, .socket,
         ],
-        notes: deadLetterColumns
+        notes:
+            "Rows that a source could not read are read by it once more, as it is now: mend the spec\n"
+            + "first. They come at once where the pipeline runs, and otherwise when it starts. Rows that a\n"
+            + "step set aside are passed over, and so are sources of CSV with a header.\n"
+            + deadLetterColumns
             + "\nThey stay in the dead letters. A row that was longer than 64 KiB is there in part only.",
         examples: [
+            Example(
+                "pipelined dead-letters replay ad-campaigns --where \"error LIKE '%bigint%'\"",
+                "read them again, after the column's type was mended"),
             Example(
                 "pipelined dead-letters replay ad-campaigns --to-topic views --where \"node = 'events'\"",
                 "append them to the topic that the pipeline reads"),
@@ -33,15 +41,22 @@ extension Command {
 extension DeadLettersCommand {
     func replay() -> ExitStatus {
         let topic = invocation.text("to-topic")
-        guard (topic != nil) != invocation.isSet("stdout") else {
-            terminal.fail("'dead-letters replay' needs one of --to-topic TOPIC and --stdout")
+        if topic != nil, invocation.isSet("stdout") {
+            terminal.fail("'dead-letters replay' takes --to-topic TOPIC or --stdout, not both")
             return .usage
         }
         guard var request = request() else { return .usage }
-        request.columns = ["raw"]
-        request.format = .lines
+        let isToPipeline = topic == nil && !invocation.isSet("stdout")
+        request.columns = isToPipeline ? ["node", "raw"] : ["raw"]
+        request.format = isToPipeline ? .json : .lines
         return TopicAccess.with(invocation, terminal, isJSON: invocation.isJSON) {
             access throws(ControlFailure) in
+            if isToPipeline {
+                return try replay(
+                    request,
+                    to: ProduceRequest(topic: TopicNames.replay(of: invocation.operands[0])),
+                    access)
+            }
             guard let topic else {
                 let summary = try access.consume(
                     request, isWanted: { !terminal.isOutputClosed },
@@ -49,17 +64,18 @@ extension DeadLettersCommand {
                 ConsumeCommand.noteFailures(summary, terminal)
                 return .done
             }
-            return try replay(request, to: topic, access)
+            return try replay(
+                request,
+                to: ProduceRequest(topic: topic, skipsInvalid: invocation.isSet("skip-invalid")),
+                access)
         }
     }
 
     private func replay(
-        _ request: ConsumeRequest, to topic: String, _ access: TopicAccess
+        _ request: ConsumeRequest, to wanted: ProduceRequest, _ access: TopicAccess
     ) throws(ControlFailure) -> ExitStatus {
         let reporter = ProduceReporter(terminal, isQuiet: false)
-        let target = try RowTarget(
-            ProduceRequest(topic: topic, skipsInvalid: invocation.isSet("skip-invalid")),
-            access, invocation, reporter)
+        let target = try RowTarget(wanted, access, invocation, reporter)
         var failure: ControlFailure?
         do throws(ControlFailure) {
             let summary = try access.consume(request, isWanted: { true }) { bytes in

@@ -103,7 +103,8 @@ final class Daemon: Sendable {
 
     private static func start(
         _ controller: Controller, _ engine: EmbeddedEngine, _ topics: TopicService,
-        _ pool: BlockingPool, _ store: sending CatalogStore, _ crash: CrashNote?, _ configuration: ServeConfiguration,
+        _ pool: BlockingPool, _ store: sending CatalogStore, _ crash: CrashNote?,
+        _ configuration: ServeConfiguration,
         _ log: Log
     ) {
         let reading = SpecReading(

@@ -115,7 +115,8 @@ extension ControllerLoop {
             retentionMicros: options.retentionMicros)
         let problems =
             library.pipelines.sorted { $0.key < $1.key }.compactMap(\.value.problem)
-            + library.orphanProblems.merging(topicProblems) { $0 + $1 }.sorted { $0.key < $1.key }.flatMap(\.value)
+            + library.orphanProblems.merging(topicProblems) { $0 + $1 }.sorted { $0.key < $1.key }
+            .flatMap(\.value)
         return .plan(
             actions.map(PlannedChange.init), problems: problems, busyFiles: library.busyFiles)
     }

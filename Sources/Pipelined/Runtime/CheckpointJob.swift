@@ -35,7 +35,9 @@ final class CheckpointJob: @unchecked Sendable {
                 throw EngineError(error, node: name)
             }
         }
-        meta.sinks = cuts.filter { !$0.cut.token.isEmpty }.map { CheckpointMeta.Named(name: $0.name, value: $0.cut.token) }
+        meta.sinks = cuts.filter { !$0.cut.token.isEmpty }.map {
+            CheckpointMeta.Named(name: $0.name, value: $0.cut.token)
+        }
         var record = JournalRecordBuilder()
         for node in droppedNodes { record.dropNode(node: node) }
         for (node, changes) in changes { changes.add(to: &record, node: node) }

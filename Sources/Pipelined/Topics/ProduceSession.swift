@@ -88,6 +88,11 @@ final class ProduceSession {
         let present = try connecting { () throws(ConnectorError) in
             try topics.catalog.entry(request.topic)
         }
+        if present == nil, let log = ReplayLog.topic(named: request.topic) {
+            return try connecting { () throws(ConnectorError) in
+                try topics.catalog.apply(log, isDocumented: true).entry
+            }
+        }
         guard let schema = request.schema else {
             if let present { return present }
             throw try topics.unknown(request.topic, "; or make it with --schema 'id: bigint, …'")

@@ -109,7 +109,9 @@ package final class SegmentWriter {
 
     /// Takes in how such a sync ended.
     func endSync(length: Int64, error: StoreError?) {
-        if let error { fencedBy = fencedBy ?? error } else {
+        if let error {
+            fencedBy = fencedBy ?? error
+        } else {
             tip.syncedLength = max(tip.syncedLength, length)
         }
     }

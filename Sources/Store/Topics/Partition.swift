@@ -146,7 +146,9 @@ package final class Partition: Sendable {
         return state.withLock { state in
             if state.segments.last?.base == end.segment {
                 return count
-                    + state.places.reduce(0) { $1.end <= end.length ? $0 + UInt64($1.rowCount) : $0 }
+                    + state.places.reduce(0) {
+                        $1.end <= end.length ? $0 + UInt64($1.rowCount) : $0
+                    }
             }
             return count
         }

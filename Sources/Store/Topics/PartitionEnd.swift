@@ -149,7 +149,8 @@ struct CommitMark: Equatable, Sendable {
         else { return nil }
         self.init(epoch: epoch, end: end, watermark: watermark, at: at)
         for _ in 0..<count {
-            guard let length = reader.number(UInt8.self), let identifier = reader.bytes(Int(length)),
+            guard let length = reader.number(UInt8.self),
+                let identifier = reader.bytes(Int(length)),
                 let sequence = reader.number(UInt64.self), let at = reader.number(Int64.self)
             else { return nil }
             producers[[UInt8](identifier)] = ProducerState(sequence: sequence, at: at)

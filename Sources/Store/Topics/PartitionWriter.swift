@@ -172,7 +172,9 @@ package final class PartitionWriter: Sendable {
     /// Rows that were appended and not committed.
     package var hasUncommitted: Bool {
         let end = partition.state.withLock { $0.mark.end }
-        return state.withLock { $0.base != end.segment || $0.writer.tip.nextOffset != end.nextOffset }
+        return state.withLock {
+            $0.base != end.segment || $0.writer.tip.nextOffset != end.nextOffset
+        }
     }
 
     /// The producers that are known once the mark is committed, without those that were silent for

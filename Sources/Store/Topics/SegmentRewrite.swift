@@ -51,10 +51,12 @@ package final class SegmentRewrite {
     ) throws(StoreError) {
         try partition.keepingUp { () throws(StoreError) in
             let files = partition.files
-            guard partition.state.withLock({ state in
-                state.segments.contains { $0.base == target.base }
-                    && target.base < state.mark.end.segment
-            }) else { return }
+            guard
+                partition.state.withLock({ state in
+                    state.segments.contains { $0.base == target.base }
+                        && target.base < state.mark.end.segment
+                })
+            else { return }
             let temporary = files.temporaryPath(target.base)
             do throws(StoreError) {
                 let rewrite = try SegmentRewrite(partition, target, temporary)

@@ -30,7 +30,8 @@ package final class TopicStore: Sendable {
     ///   its topic is opened.
     package static func open(
         state directory: StateDirectory, options: TopicOptions,
-        token: @escaping @Sendable (_ writer: String, _ topic: String) throws(StoreError) -> [UInt8]?
+        token:
+            @escaping @Sendable (_ writer: String, _ topic: String) throws(StoreError) -> [UInt8]?
     ) throws(StoreError) -> TopicStore {
         let store = TopicStore(
             "\(directory.path)/topics", directory.fileSystem, options, token)
@@ -60,7 +61,9 @@ package final class TopicStore: Sendable {
     /// Lower-case letters, digits, `.`, `_` and `-`; the first a letter or a digit.
     package static func isName(_ name: String) -> Bool {
         guard let first = name.utf8.first, name.utf8.count <= nameBytesMax else { return false }
-        func isPlain(_ byte: UInt8) -> Bool { (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) }
+        func isPlain(_ byte: UInt8) -> Bool {
+            (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte)
+        }
         return isPlain(first) && name.utf8.allSatisfy { isPlain($0) || "._-".utf8.contains($0) }
     }
 

@@ -32,7 +32,8 @@ struct EngineRun {
             options.commitsEachBatch = commitsEachBatch
             options.existingOutput = existing
             let engine = EmbeddedEngine(
-                options: options, state: state, topics: try TopicService.open(state), fileEvents: nil)
+                options: options, state: state, topics: try TopicService.open(state),
+                fileEvents: nil)
             defer { engine.close() }
             let ended = Pipelined.Semaphore()
             let exit = Mutex<PipelineExit?>(nil)

@@ -49,15 +49,17 @@ struct TopicPowerCutTests {
         }
         found.schemas = topic.schemas.count
         let first = topic.partition("p.out")?.firstOffset ?? 0
-        let written = try topic.partition("p.out").map { (partition) throws(StoreError) in
-            try TopicFixture.rows(partition, from: partition.firstOffset)
-        } ?? []
+        let written =
+            try topic.partition("p.out").map { (partition) throws(StoreError) in
+                try TopicFixture.rows(partition, from: partition.firstOffset)
+            } ?? []
         let epochs = progress.allowedEpochs.first {
             TopicWorkload.rows(epochs: $0).dropFirst(Int(first)).elementsEqual(written)
         }
-        let ingested = try topic.partition("ingest").map { (partition) throws(StoreError) in
-            try TopicFixture.rows(partition)
-        } ?? []
+        let ingested =
+            try topic.partition("ingest").map { (partition) throws(StoreError) in
+                try TopicFixture.rows(partition)
+            } ?? []
         let batches = progress.allowedBatches.first {
             TopicWorkload.rows(batches: $0) == ingested
         }
@@ -65,10 +67,10 @@ struct TopicPowerCutTests {
             return .failure(
                 Wrong(
                     text: """
-                rows from \(first) on: \(written.count), the last \(written.last ?? -1), \
-                not epochs \(progress.allowedEpochs); \(ingested.count) ingested, not batches \
-                \(progress.allowedBatches)
-                """))
+                        rows from \(first) on: \(written.count), the last \(written.last ?? -1), \
+                        not epochs \(progress.allowedEpochs); \(ingested.count) ingested, not batches \
+                        \(progress.allowedBatches)
+                        """))
         }
         found.epochs = epochs
         found.batches = batches
@@ -232,6 +234,8 @@ struct TopicPowerCutTests {
                 skip += testDepth > 1 ? 1 : 2
             }
         }
-        print("error \(code) at \(tried) calls of the topics' workload: \(ended) went on, 0 rows lost")
+        print(
+            "error \(code) at \(tried) calls of the topics' workload: \(ended) went on, 0 rows lost"
+        )
     }
 }

@@ -37,7 +37,8 @@ struct TopicWorkload {
     }
 
     /// A store whose tokens come out of the pipeline's journal, as the daemon's do.
-    static func open(_ disk: SimulatedFileSystem) throws(StoreError) -> (StateDirectory, TopicStore) {
+    static func open(_ disk: SimulatedFileSystem) throws(StoreError) -> (StateDirectory, TopicStore)
+    {
         let state = try StateDirectory.open(
             path: "/s", fileSystem: disk, processID: 1, reserveBytes: 100)
         var options = TopicOptions(clock: { 1000 })
