@@ -158,6 +158,16 @@ extension ConnectorError {
                 + "was read; reset the pipeline to read the topic from its start")
     }
 
+    static func positionAhead(_ partition: String, _ offset: UInt64, end: UInt64)
+        -> ConnectorError
+    {
+        ConnectorError(
+            .terminal,
+            "cannot go on reading partition '\(partition)' at row \(offset): it ends with row \(end), "
+                + "so that rows that were read are not there any more; restore them from a backup, "
+                + "or reset the pipeline")
+    }
+
     static func unreadableBlock(_ partition: String, _ offset: UInt64, _ cause: String)
         -> ConnectorError
     {

@@ -4,16 +4,24 @@ import Store
 
 /// What is done with a checkpoint's tokens without the sinks that they are of.
 package enum SinkTokens {
-    /// Makes what a token names equal to it, forward or back, for a sink that no spec has any more:
-    /// rows behind a commit must not stay visible because the sink was removed after a crash.
+    /// Makes what a token names equal to it, forward or back, for a sink that no spec has any more, or
+    /// that writes elsewhere now: rows behind a commit must not stay visible, nor committed ones be
+    /// lost, because the sink was removed after a crash. Its partition of a topic is complete then.
     ///
     /// Can be repeated. Tokens of sinks that keep nothing are passed over.
+    ///
+    /// - Parameter sink: The sink's name.
     package static func settle(
-        token bytes: [UInt8], fileSystem: any FileSystem, topics: TopicConnection
+        token bytes: [UInt8], of sink: String, fileSystem: any FileSystem, topics: TopicConnection
     ) throws(ConnectorError) {
         if let token = TopicSinkToken(bytes) {
-            // Opening the topic settles it.
-            _ = try topics.catalog.entry(token.topic)
+            guard let entry = try topics.catalog.entry(token.topic) else { return }
+            let writer = TopicWriter.name(pipeline: topics.pipeline, sink: sink)
+            try topics.catalog.storing { () throws(StoreError) in
+                try entry.topic.settle(writer: writer, token: token.partition)
+                // The sink does not go on there: its end is the end.
+                try entry.topic.seal(writer: writer)
+            }
         } else {
             try FileSinkOutputs.settle(token: bytes, fileSystem: fileSystem)
         }
@@ -50,18 +58,20 @@ package enum SinkTokens {
             guard let token = TopicSinkToken(bytes),
                 let entry = try topics.catalog.entry(token.topic)
             else { continue }
+            let writer = TopicWriter.name(pipeline: topics.pipeline, sink: sink)
             try topics.catalog.storing { () throws(StoreError) in
-                try entry.topic.seal(
-                    writer: TopicWriter.name(pipeline: topics.pipeline, sink: sink))
+                try entry.topic.settle(writer: writer, token: token.partition)
+                try entry.topic.seal(writer: writer)
             }
         }
     }
 
-    /// Whether a token is of a sink of the connector: one that was changed to another connector begins
-    /// anew there.
+    /// Whether a token is of a sink of the connector: one that was changed to another connector, or to
+    /// another topic, begins anew there.
     package static func isOwn(_ bytes: [UInt8], of connector: SinkConnector) -> Bool {
         switch connector {
-        case .topic: TopicSinkToken(bytes) != nil
+        case .topic(let options):
+            TopicSinkToken(bytes)?.topic.utf8.elementsEqual(options.name.utf8) ?? false
         case .file: TopicSinkToken(bytes) == nil
         case .stdout: true
         }

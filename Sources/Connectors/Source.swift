@@ -51,6 +51,9 @@ package protocol SourceSplit: AnyObject {
     /// from the rows.
     var statedWatermark: Int64? { get }
 
+    /// Tells splits apart for ever, where one key's rows may come from several.
+    var place: UInt64 { get }
+
     /// Whether nothing writes the split now, so that at its end it holds no watermark back.
     var isPaused: Bool { get }
 }
@@ -58,6 +61,7 @@ package protocol SourceSplit: AnyObject {
 extension SourceSplit {
     package var statedWatermark: Int64? { nil }
     package var isPaused: Bool { false }
+    package var place: UInt64 { 0 }
 }
 
 /// A split and where it stands, as a checkpoint keeps it.

@@ -7,7 +7,7 @@ import Glibc
 /// STATE/RESERVE                      room that is given back when the disk is full
 /// STATE/catalog.journal/N.journal    what is known of each pipeline
 /// STATE/checkpoints/NAME/N.journal   a pipeline's state
-/// STATE/topics/NAME/PARTITION/       a topic's rows
+/// STATE/topics/NAME/PARTITION~N/     a topic's rows
 /// ```
 ///
 /// A full disk: a commit that throws `.full` leaves the journal fenced and the disk as full as it

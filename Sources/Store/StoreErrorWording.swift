@@ -72,6 +72,24 @@ extension StoreError {
             message: "cannot write '\(path)': it has a writer already; wait for that one to end")
     }
 
+    package static func ingestClosed(_ path: String) -> StoreError {
+        StoreError(
+            kind: .fenced, path: path,
+            message: "cannot append to '\(path)': the topic was deleted, or the daemon stops; "
+                + "send the rows again")
+    }
+
+    package static func producedTwice(
+        _ producer: String, _ topic: String, from position: UInt64, known: UInt64
+    ) -> StoreError {
+        StoreError(
+            kind: .fenced, path: topic,
+            message:
+                "cannot take rows of producer '\(producer)' from byte \(position) of its input "
+                + "on: topic '\(topic)' has it up to byte \(known), as another try of it is under "
+                + "way; send it again")
+    }
+
     static func topicDeleted(_ path: String) -> StoreError {
         StoreError(
             kind: .notFound, path: path,

@@ -6,7 +6,8 @@ import Synchronization
 /// Leaves of each key of a partition only the latest row.
 ///
 /// A row goes when a later row of its key is in a sealed segment.
-/// A deletion goes when it is old enough and no older row of its key is left: segments are rewritten
+/// A deletion goes when it is old enough and no older row of its key is left, which is certain only in
+/// a topic of one partition: segments are rewritten
 /// from the oldest to the newest, so that no crash brings a deleted row back. The last segment, which
 /// is written to, is left alone. Keys are held in memory while it runs.
 struct Compaction {
@@ -16,12 +17,15 @@ struct Compaction {
     private let now: Int64
     private let keysMax: Int
     private let memory: UpkeepMemory
+    /// Whether the topic has other partitions.
+    private let hasNeighbours: Bool
 
     init(
         _ partition: Partition, _ entry: TopicCatalog.Entry, _ compaction: TopicSpec.Compaction,
         now: Int64, keysMax: Int, memory: UpkeepMemory
     ) {
         self.memory = memory
+        hasNeighbours = entry.topic.partitions.count > 1
         self.partition = partition
         self.entry = entry
         self.compaction = compaction
@@ -40,7 +44,7 @@ struct Compaction {
         var latest = LatestOffsets(key: key, entry: entry, keysMax: keysMax)
         for target in targets.reversed() {
             try RewrittenRows(partition, entry, target).forEachBlock {
-                (rows) throws(ConnectorError) in latest.note(rows)
+                (rows) throws(ConnectorError) in try latest.note(rows)
             }
         }
         for target in targets {
@@ -48,19 +52,15 @@ struct Compaction {
             let rows = RewrittenRows(partition, entry, target)
             // Looked at first, so that a segment that keeps all its rows is not written again.
             try rows.forEachBlock { (rows) throws(ConnectorError) in
-                let keys = latest.keys(rows)
+                let keys = try latest.keys(rows)
                 for row in 0..<rows.block.rowCount where !keeps(rows, row, keys, latest) {
                     dropped += 1
                 }
             }
             guard dropped > 0 else { continue }
-            var present: (offset: UInt64, keys: Column)?
-            try rows.rewrite { rows, row in
-                if present?.offset != rows.firstOffset {
-                    present = (rows.firstOffset, latest.keys(rows))
-                }
-                guard let present else { return true }
-                return keeps(rows, row, present.keys, latest)
+            try rows.rewrite { (rows) throws(ConnectorError) in
+                let keys = try latest.keys(rows)
+                return (0..<rows.block.rowCount).filter { keeps(rows, $0, keys, latest) }
             }
             result.rewrittenSegments += 1
             result.compactedRows += dropped
@@ -87,6 +87,8 @@ struct Compaction {
         guard let operations = rows.block.operations,
             operations.pointer(to: UInt8.self)[row] == RowOperation.delete.rawValue
         else { return true }
+        // Another partition may have an older row of the key.
+        if hasNeighbours { return true }
         return now - rows.block.appendedAt < compaction.tombstonesMicros
     }
 }
@@ -106,14 +108,19 @@ private struct LatestOffsets {
     }
 
     /// The keys of a block's rows, in the types that the topic has now.
-    func keys(_ rows: RewrittenRows.Rows) -> Column {
-        let schema = entry.schemas[Int(rows.block.schemaVersion)]
+    func keys(_ rows: RewrittenRows.Rows) throws(ConnectorError) -> Column {
+        // A schema may have come since upkeep began.
+        let version = Int(rows.block.schemaVersion)
+        let schemas = entry.topic.schemas
+        guard version < schemas.count, let schema = StoredSchema.decode(schemas[version]) else {
+            throw .unreadableTopic(entry.topic.name, "schema \(version)")
+        }
         let present = entry.schema
         var columns: [Column] = []
         var types: [ColumnType] = []
         for name in key {
             guard let index = schema.index(of: name), let now = present.index(of: name) else {
-                preconditionFailure("a key column that a schema lacks: \(name)")
+                throw .unreadableTopic(entry.topic.name, "key column '\(name)'")
             }
             let type = present[now].type
             columns.append(
@@ -125,8 +132,8 @@ private struct LatestOffsets {
     }
 
     /// Takes a block in. Segments come from the newest to the oldest, blocks in order.
-    mutating func note(_ rows: RewrittenRows.Rows) {
-        let keys = keys(rows)
+    mutating func note(_ rows: RewrittenRows.Rows) throws(ConnectorError) {
+        let keys = try keys(rows)
         for row in 0..<rows.block.rowCount {
             let key = keys.strings[row]
             let hash = key.hash
@@ -149,8 +156,15 @@ private struct LatestOffsets {
 /// What upkeep remembers from one time to the next: nothing that must survive.
 package final class UpkeepMemory: Sendable {
     private let partitions = Mutex<[ObjectIdentifier: (newest: UInt64, at: Int64)]>([:])
+    /// The segments whose blocks were filled as far as they can be.
+    private let filled = Mutex<[ObjectIdentifier: Set<UInt64>]>([:])
 
     package init() {}
+
+    /// Returns whether it is the first time for a segment.
+    func beginsFilling(_ partition: Partition, _ base: UInt64) -> Bool {
+        filled.withLock { $0[ObjectIdentifier(partition), default: []].insert(base).inserted }
+    }
 
     fileprivate func last(_ partition: Partition) -> (newest: UInt64, at: Int64)? {
         partitions.withLock { $0[ObjectIdentifier(partition)] }

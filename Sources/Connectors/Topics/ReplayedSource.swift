@@ -64,7 +64,8 @@ final class ReplayedSource: Source {
         return try inner.restore(own) + replaying(try log.restore(replays))
     }
 
-    private func replaying(_ splits: [any SourceSplit]) throws(ConnectorError) -> [any SourceSplit] {
+    private func replaying(_ splits: [any SourceSplit]) throws(ConnectorError) -> [any SourceSplit]
+    {
         var result: [any SourceSplit] = []
         for split in splits {
             result.append(

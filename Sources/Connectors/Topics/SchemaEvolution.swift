@@ -33,6 +33,15 @@ package enum SchemaEvolution {
         return .success(Schema(fields))
     }
 
+    /// Whether a topic of these columns has all that `wanted` names, in its types or wider ones.
+    package static func covers(_ present: Schema, _ wanted: Schema) -> Bool {
+        wanted.fields.allSatisfy { field in
+            present.index(of: field.name).map {
+                isWidening(from: field.type, to: present[$0].type)
+            } ?? false
+        }
+    }
+
     package struct Refusal: Error, Equatable {
         package let column: String
         package let reason: String

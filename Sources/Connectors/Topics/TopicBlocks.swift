@@ -10,6 +10,8 @@ struct TopicBlocks {
     static let rowsMax = 8192
     /// A batch of fewer rows than this does not keep the buffers that its strings lie in.
     private static let ownedRowsMax = 1024
+    /// Rows that keep this much are encoded although they fill no block.
+    private static let pendingBytesMax = 16 << 20
     /// Encoded blocks are handed over at this size.
     static let handoverBytes = 1 << 20
 
@@ -19,6 +21,8 @@ struct TopicBlocks {
     private var pending: [Batch] = []
     private var pendingOperations: [Buffer?] = []
     private var pendingRows = 0
+    /// What the pending rows keep in memory, about.
+    private var pendingBytes = 0
     /// The writer's watermark before the first row that is pending.
     private var firstWatermark = Int64.min
     private(set) var watermark = Int64.min
@@ -51,7 +55,12 @@ struct TopicBlocks {
         pending.append(batch)
         pendingOperations.append(operations)
         pendingRows += batch.rowCount
-        if pendingRows >= Self.rowsMax { try encodeFull() }
+        pendingBytes += Self.retainedBytes(batch)
+        if pendingRows >= Self.rowsMax {
+            try encodeFull()
+        } else if pendingBytes >= Self.pendingBytesMax {
+            try finish()
+        }
     }
 
     /// Encodes what is pending, however little it is.
@@ -61,7 +70,7 @@ struct TopicBlocks {
         var start = 0
         while start < rows.rowCount {
             let count = min(Self.rowsMax, rows.rowCount - start)
-            try encode(rows, start..<start + count)
+            try encode(rows, start..<start + count, isLast: start + count == rows.rowCount)
             start += count
         }
     }
@@ -91,7 +100,14 @@ struct TopicBlocks {
         pending = [rest.batch]
         pendingOperations = [rest.operations]
         pendingRows = rest.batch.rowCount
+        pendingBytes = Self.retainedBytes(rest.batch)
         firstWatermark = rows.watermark
+    }
+
+    private static func retainedBytes(_ batch: Batch) -> Int {
+        batch.columns.reduce(0) { sum, column in
+            column.retained.reduce(sum + column.count * column.type.stride) { $0 + $1.capacity }
+        }
     }
 
     private struct Rows {
@@ -123,6 +139,7 @@ struct TopicBlocks {
             pending = []
             pendingOperations = []
             pendingRows = 0
+            pendingBytes = 0
         }
         if pending.count == 1 {
             return Rows(
@@ -165,7 +182,11 @@ struct TopicBlocks {
         return result
     }
 
-    private mutating func encode(_ rows: Rows, _ range: Range<Int>) throws(ConnectorError) {
+    /// - Parameter isLast: Whether the block states the watermark that holds behind all the rows;
+    ///   otherwise more of them follow that may be older.
+    private mutating func encode(_ rows: Rows, _ range: Range<Int>, isLast: Bool = true)
+        throws(ConnectorError)
+    {
         let part = rows.slice(range)
         let count = range.count
         var block = RowBlock(
@@ -174,7 +195,7 @@ struct TopicBlocks {
         block.rowWatermarks = part.batch.rowWatermarks
         block.appendedAt = clock()
         block.watermark = rows.watermark
-        block.watermarkAfter = watermark
+        block.watermarkAfter = isLast ? watermark : rows.watermark
         block.schemaVersion = schemaVersion
         let size = RowBlockEncoder.payloadBytesMax(block)
         guard size <= SegmentFormat.payloadBytesMax else {
@@ -182,8 +203,8 @@ struct TopicBlocks {
                 throw .rowTooLarge(topic, bytes: size, limit: SegmentFormat.payloadBytesMax)
             }
             let middle = range.lowerBound + count / 2
-            try encode(rows, range.lowerBound..<middle)
-            return try encode(rows, middle..<range.upperBound)
+            try encode(rows, range.lowerBound..<middle, isLast: false)
+            return try encode(rows, middle..<range.upperBound, isLast: isLast)
         }
         let times = block.rowtime.integers
         var low = times[0]

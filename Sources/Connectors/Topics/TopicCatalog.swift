@@ -122,6 +122,11 @@ package struct TopicCatalog: Sendable {
         if !isDocumented, let version = present.schemas.lastIndex(of: spec.schema) {
             return (present, UInt32(version))
         }
+        if isDocumented, SchemaEvolution.covers(present.schema, spec.schema) {
+            // Writers have added columns, as the document lets them.
+            try storing { () throws(StoreError) in try topic.setDefinition(definition.encoded) }
+            return (try entry(topic), UInt32(present.schemas.count - 1))
+        }
         let merged: Schema
         switch SchemaEvolution.merge(present.schema, spec.schema) {
         case .success(let schema): merged = schema
@@ -133,8 +138,11 @@ package struct TopicCatalog: Sendable {
         }
         let version = try storing { () throws(StoreError) in
             if isDocumented { try topic.setDefinition(definition.encoded) }
-            return try topic.addSchema(StoredSchema.encode(spec.schema))
+            return try topic.addSchema(
+                StoredSchema.encode(spec.schema), after: present.schemas.count)
         }
+        // Another writer has changed the schema meanwhile: it is held against that one.
+        guard let version else { return try apply(spec, isDocumented: isDocumented) }
         return (try entry(topic), version)
     }
 

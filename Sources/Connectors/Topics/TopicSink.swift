@@ -178,6 +178,9 @@ package struct TopicSinkToken: Equatable, Sendable {
         return writer.bytes
     }
 
+    /// Whether the bytes are a topic sink's token, of whatever version.
+    package static func isKind(_ bytes: [UInt8]) -> Bool { bytes.first == kind }
+
     package init(topic: String, partition: PartitionToken) {
         self.topic = topic
         self.partition = partition

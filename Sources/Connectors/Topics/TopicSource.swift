@@ -48,10 +48,11 @@ final class TopicSource: Source {
     func subscribe(_ changed: @escaping @Sendable () -> Void) { changes.subscribe(changed) }
 
     func discover() throws(ConnectorError) -> [any SourceSplit] {
+        // Before looking, so that nothing comes in between.
+        if entry == nil { changes.watch(catalog.store) }
         guard let topic = try topic() else {
             // Who writes it may not have started. A source with an end cannot wait for that.
             if isBounded { throw .noSuchTopic(options.name) }
-            changes.watch(catalog.store)
             return []
         }
         var splits: [any SourceSplit] = []
@@ -64,8 +65,9 @@ final class TopicSource: Source {
     }
 
     func restore(_ positions: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit] {
-        guard !positions.isEmpty else { return [] }
+        // Also where there was no partition yet: those that come are newer than the start.
         isResumed = true
+        guard !positions.isEmpty else { return [] }
         guard let topic = try topic() else { throw .noSuchTopic(options.name) }
         var splits: [any SourceSplit] = []
         for position in positions {
@@ -73,6 +75,10 @@ final class TopicSource: Source {
             guard let partition = topic.partition(position.id),
                 partition.identifier == place.identifier
             else { throw .partitionReplaced(position.id) }
+            guard place.nextOffset <= partition.committed.nextOffset else {
+                throw .positionAhead(
+                    position.id, place.nextOffset, end: partition.committed.nextOffset)
+            }
             let split = try make(
                 partition, at: place.nextOffset, stopOffset: place.stopOffset)
             split.restore(watermark: place.watermark)
@@ -121,6 +127,7 @@ final class TopicSource: Source {
         switch options.start {
         case .earliest: start = partition.firstOffset
         case .latest: start = isResumed ? partition.firstOffset : partition.committed.nextOffset
+        case .offset(nil, _) where isResumed: start = partition.firstOffset
         case .offset(let name, let offset):
             guard try isMeant(partition, name, topic) else { return nil }
             start = offset
@@ -144,6 +151,8 @@ final class TopicSource: Source {
         throws(ConnectorError) -> Bool
     {
         guard let name else {
+            // A partition that came later is not the one that was meant.
+            if isResumed { return false }
             let all = topic.partitions.map(\.name)
             guard all.count == 1 else { throw .ambiguousOffset(options.name, all) }
             return true

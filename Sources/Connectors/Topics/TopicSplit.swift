@@ -53,6 +53,7 @@ final class TopicSplit: SourceSplit {
     }
 
     var id: String { partition.name }
+    var place: UInt64 { partition.identifier }
 
     var isPaused: Bool {
         guard let pipeline, !partition.hasWriter else { return false }
@@ -119,7 +120,11 @@ final class TopicSplit: SourceSplit {
                 throw ConnectorError(error)
             }
             switch step {
-            case .end: return atEnd()
+            case .end:
+                // The last rows may have been left out by compaction.
+                nextOffset = max(nextOffset, min(cursor.nextOffset, stopOffset ?? .max))
+                if let stopOffset, nextOffset >= stopOffset { return .ended }
+                return atEnd()
             case .gone(let first):
                 guard options.onGap == .skip else {
                     throw .rowsAreGone(id, missed: first - nextOffset)
@@ -175,13 +180,14 @@ final class TopicSplit: SourceSplit {
         let columns = try self.columns.columns(
             reader, firstOffset: block.firstOffset, offsets: offsets)
         let isWhole = wanted.count == count
-        nextOffset =
+        let behind =
             wanted.upperBound == count
             ? lastOffset + 1
             : block.firstOffset
                 + UInt64(
                     offsets.map { $0.pointer(to: Int64.self)[wanted.upperBound] }
                         ?? Int64(wanted.upperBound))
+        nextOffset = max(nextOffset, behind)
         if wanted.upperBound < count { stopOffset = nextOffset }
         self.reader.note(id, nextOffset)
         if !partition.isIngest, reader.watermarkAfter > statedWatermark ?? .min,

@@ -18,6 +18,8 @@ package struct TopicUpkeep {
         package var isEmpty: Bool { self == Result() }
     }
 
+    private static let fullBlockBytes: Int64 = 256 << 10
+
     private let entry: TopicCatalog.Entry
     private let now: Int64
     private let keysMax: Int
@@ -69,13 +71,20 @@ package struct TopicUpkeep {
             excess = entry.topic.partitions.reduce(0) { $0 + $1.byteCount } - limit
         }
         var limits: [ObjectIdentifier: UInt64] = [:]
+        var blocked: Set<ObjectIdentifier> = []
         for (partition, segment) in all {
+            let name = ObjectIdentifier(partition)
             let isOld = retention.timeMicros.map { now - segment.lastAppendedAt > $0 } ?? false
-            guard isOld || excess > 0 else { continue }
+            // Of a partition only the oldest go, also where a clock has gone back.
+            let isNext = segment.base == limits[name] ?? partition.firstOffset
+            guard isOld || excess > 0, isNext, !blocked.contains(name) else {
+                blocked.insert(name)
+                continue
+            }
             excess -= segment.byteCount
             result.removedSegments += 1
             result.removedBytes += segment.byteCount
-            limits[ObjectIdentifier(partition)] = segment.base + 1
+            limits[name] = segment.end
         }
         for partition in entry.topic.partitions {
             guard let limit = limits[ObjectIdentifier(partition)] else { continue }
@@ -90,9 +99,13 @@ package struct TopicUpkeep {
         let targets = try storing { () throws(StoreError) in try SegmentRewrite.targets(partition) }
         for target in targets {
             let needed = target.rowCount / UInt64(TopicBlocks.rowsMax) + 1
-            guard target.blockCount > 16, target.blockCount > needed * 4 else { continue }
+            // Blocks of large rows hold few, and are full all the same.
+            guard target.blockCount > 16, target.blockCount > needed * 4,
+                target.byteCount / Int64(target.blockCount) < Self.fullBlockBytes,
+                memory.beginsFilling(partition, target.base)
+            else { continue }
             let rows = RewrittenRows(partition, entry, target)
-            try rows.rewrite { _, _ in true }
+            try rows.rewrite { (rows) throws(ConnectorError) in Array(0..<rows.block.rowCount) }
             result.rewrittenSegments += 1
         }
     }
@@ -165,12 +178,14 @@ struct RewrittenRows {
     }
 
     /// Replaces the segment by one with the rows that are kept, in full blocks.
-    func rewrite(_ keeps: (Rows, Int) -> Bool) throws(ConnectorError) {
+    ///
+    /// - Parameter kept: The numbers of a block's rows that stay, ascending.
+    func rewrite(_ kept: (Rows) throws(ConnectorError) -> [Int]) throws(ConnectorError) {
         var failure: ConnectorError?
         do throws(StoreError) {
             try SegmentRewrite.run(partition, target) { rewrite throws(StoreError) in
                 do throws(ConnectorError) {
-                    try fill(rewrite, keeps)
+                    try fill(rewrite, kept)
                 } catch {
                     failure = error
                     throw StoreError(
@@ -182,9 +197,10 @@ struct RewrittenRows {
         }
     }
 
-    private func fill(_ rewrite: SegmentRewrite, _ keeps: (Rows, Int) -> Bool)
-        throws(ConnectorError)
-    {
+    private func fill(
+        _ rewrite: SegmentRewrite, _ keeps: (Rows) throws(ConnectorError) -> [Int]
+    ) throws(ConnectorError) {
+        var rowsRead: UInt64 = 0
         var gathered: [Rows] = []
         var rowCount = 0
         func flush() throws(ConnectorError) {
@@ -195,7 +211,8 @@ struct RewrittenRows {
             if rowCount > 0 { try Self.append(gathered, to: rewrite) }
         }
         try forEachBlock { (rows) throws(ConnectorError) in
-            let kept = (0..<rows.block.rowCount).filter { keeps(rows, $0) }
+            rowsRead += UInt64(rows.block.rowCount)
+            let kept = try keeps(rows)
             guard !kept.isEmpty else { return }
             let part = kept.count == rows.block.rowCount ? rows : rows.selecting(kept)
             if let last = gathered.last,
@@ -208,6 +225,11 @@ struct RewrittenRows {
             rowCount += part.block.rowCount
         }
         try flush()
+        guard rowsRead == target.rowCount else {
+            throw .unreadableBlock(
+                partition.name, target.base,
+                "its segment has \(rowsRead) rows and its footer says \(target.rowCount)")
+        }
     }
 
     /// Appends the rows of several blocks, which have one schema, as one.

@@ -36,12 +36,38 @@ package final class TableState: Sendable {
         private let keyCodec: KeyCodec
         private let rowCodec: KeyCodec
         private let key: [Int]
-        private let index = KeyTable(capacity: 64)
+        private var index = KeyTable(capacity: 64)
         private var arena = ByteArena()
         /// The encoded row of each key, nil once it was removed.
         private var rows: [StringView?] = []
-        /// The event time of each key's row; `.min` where it is not known.
-        private var times: [Int64] = []
+        /// Of rows that come from several places: where and when each key's row came from.
+        private var origins: [Origin] = []
+        /// The bytes of ``arena`` that rows still stand in.
+        private var liveBytes = 0
+        /// How many keys have no row any more.
+        private var removedCount = 0
+        /// Whether it must be known when a row went, as an older one may come from another place.
+        package var keepsRemoved = false
+
+        /// Where a row comes from, and when it happened: what decides between rows of one key.
+        package struct Origin: Equatable, Sendable {
+            /// Of one place the last row counts.
+            package var place: UInt64
+            /// Microseconds; between places the later row counts.
+            package var time: Int64
+
+            package init(place: UInt64, time: Int64) {
+                self.place = place
+                self.time = time
+            }
+
+            package static let none = Origin(place: 0, time: .min)
+
+            /// Whether a row of this origin counts where one of `other` stands.
+            fileprivate func supersedes(_ other: Origin) -> Bool {
+                place == other.place || (time, place) > (other.time, other.place)
+            }
+        }
 
         /// - Parameter key: Positions of the key's columns in the schema.
         package init(schema: Schema, key: [Int]) {
@@ -54,46 +80,82 @@ package final class TableState: Sendable {
         /// Adds rows. A row that `isDeletion` marks (one byte a row) removes its key.
         ///
         /// - Parameters:
-        ///   - rowtimes: One a row, of rows that come from several places: an older row than the one
-        ///     that stands changes nothing. nil: the last one wins.
-        ///   - changed: Called with the key and the encoded row (nil: removed) of what was taken.
+        ///   - place: Where they come from, and `rowtimes` when each happened, for rows that come from
+        ///     several places. nil: the last one wins.
+        ///   - changed: Called with the key, the encoded row (nil: removed) and the origin of what was
+        ///     taken.
         package func add(
             _ columns: [Column], count: Int, isDeletion: UnsafePointer<UInt8>? = nil,
-            rowtimes: UnsafePointer<Int64>? = nil,
-            changed: ((_ key: StringView, _ row: StringView?) -> Void)? = nil
+            place: UInt64 = 0, rowtimes: UnsafePointer<Int64>? = nil,
+            changed: ((_ key: StringView, _ row: StringView?, _ origin: Origin) -> Void)? = nil
         ) {
             let keys = keyCodec.encode(key.map { columns[$0] }, count: count)
             let values = rowCodec.encode(columns, count: count)
             for row in 0..<count {
                 let isRemoved = isDeletion.map { $0[row] != 0 } ?? false
                 let value: StringView? = isRemoved ? nil : values.strings[row]
-                if set(keys.strings[row], to: value, at: rowtimes?[row] ?? .min) {
-                    changed?(keys.strings[row], value)
+                let origin = rowtimes.map { Origin(place: place, time: $0[row]) } ?? .none
+                if set(keys.strings[row], to: value, from: origin) {
+                    changed?(keys.strings[row], value, origin)
                 }
             }
+            let isForgetting = !keepsRemoved && removedCount > max(rows.count / 2, 1024)
+            if isForgetting || arena.byteCount > 2 * liveBytes + (1 << 20) { compact() }
         }
 
-        /// Sets one row in the form of ``forEachRow(_:)``. Returns false where a newer one stands.
+        /// Sets one row in the form of ``forEachRow(_:)``. Returns false where one stands that counts.
         @discardableResult
-        package func set(_ key: StringView, to row: StringView?, at time: Int64 = .min) -> Bool {
+        package func set(_ key: StringView, to row: StringView?, from origin: Origin = .none)
+            -> Bool
+        {
             let hash = key.hash
             let known = index.find(key, hash: hash)
             if known >= 0 {
-                guard time >= times[Int(known)] || time == .min else { return false }
+                guard origin.supersedes(origins[Int(known)]) else { return false }
+                liveBytes -= rows[Int(known)]?.count ?? 0
+                removedCount += (row == nil ? 1 : 0) - (rows[Int(known)] == nil ? 1 : 0)
                 rows[Int(known)] = row.map { arena.store($0.base, count: $0.count) }
-                times[Int(known)] = time
+                origins[Int(known)] = origin
             } else {
                 index.insert(key, hash: hash, value: Int32(rows.count))
+                removedCount += row == nil ? 1 : 0
                 rows.append(row.map { arena.store($0.base, count: $0.count) })
-                times.append(time)
+                origins.append(origin)
             }
+            liveBytes += row?.count ?? 0
             return true
         }
 
-        /// Sets one row out of a checkpoint.
-        package func restore(_ key: StringView, row: StringView) throws(StateError) {
-            guard keyCodec.isKey(key), rowCodec.isKey(row) else { throw .damagedEntry }
-            set(key, to: row)
+        /// Lets go of rows that were replaced, and of keys that have none any more.
+        private func compact() {
+            var next = ByteArena()
+            let keys = KeyTable(capacity: rows.count)
+            var kept: [StringView?] = []
+            var keptOrigins: [Origin] = []
+            removedCount = 0
+            for entry in rows.indices {
+                let row = rows[entry]
+                if row == nil && !keepsRemoved { continue }
+                let key = index.entries[entry].key
+                keys.insert(key, hash: key.hash, value: Int32(kept.count))
+                kept.append(row.map { next.store($0.base, count: $0.count) })
+                keptOrigins.append(origins[entry])
+                removedCount += row == nil ? 1 : 0
+            }
+            rows = kept
+            origins = keptOrigins
+            index = keys
+            arena = next
+        }
+
+        /// Sets one row out of a checkpoint; nil for a key whose row has gone.
+        package func restore(_ key: StringView, row: StringView?, from origin: Origin = .none)
+            throws(StateError)
+        {
+            guard keyCodec.isKey(key), row.map({ rowCodec.isKey($0) }) ?? true else {
+                throw .damagedEntry
+            }
+            set(key, to: row, from: origin)
         }
 
         /// Every key and its encoded row, in the order in which the keys first came.

@@ -1,4 +1,5 @@
 import Config
+
 extension Command {
     static let deadLettersReplay = Command(
         name: "dead-letters replay", group: .topics,

@@ -33,6 +33,7 @@ extension ControllerLoop {
             ? options.confirmMicros
             : isBusy ? options.debounceMicrosMax : options.lookIntervalMicros
         lookAt = now.saturatingAdd(pause)
+        applyTopics()
         guard isChanged else { return }
         if let problem = library.folderProblem, problem != hadProblem {
             around.log.line(.warning, problem)
@@ -43,7 +44,6 @@ extension ControllerLoop {
         }
         touched.formUnion(library.pipelines.keys)
         touched.formUnion(heldBefore)
-        applyTopics()
     }
 
     /// Gives the engine the topics' documents where they have changed. Before any pipeline that the
@@ -58,6 +58,8 @@ extension ControllerLoop {
         for (topic, error) in around.engine.apply(
             topics: changed.values.sorted { $0.name < $1.name })
         {
+            // What may pass is tried again at the next look.
+            if !error.isTerminal { appliedTopics[topic.name] = nil }
             let place = "\(topic.path):\(topic.line): "
             around.log.line(.error, place + error.message)
             topicProblems[topic.path, default: []].append(

@@ -218,7 +218,8 @@ final class EmbeddedEngine: Engine {
         for saved in meta?.sinks ?? [] where !isOwn(saved.value, saved.name) {
             do throws(ConnectorError) {
                 try SinkTokens.settle(
-                    token: saved.value, fileSystem: services.state.fileSystem, topics: topics)
+                    token: saved.value, of: saved.name,
+                    fileSystem: services.state.fileSystem, topics: topics)
             } catch {
                 throw EngineError(error, node: saved.name)
             }

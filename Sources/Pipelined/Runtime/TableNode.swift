@@ -51,7 +51,11 @@ final class TableNode {
     // MARK: Checkpoints
 
     func restore(_ entry: StateEntry) throws(StateError) {
-        try builder.restore(StringView(entry.key), row: StringView(entry.value))
+        if case .topic = spec.connector {
+            try restoreOriginated(entry)
+        } else {
+            try builder.restore(StringView(entry.key), row: StringView(entry.value))
+        }
         hasRows = true
     }
 
@@ -66,6 +70,8 @@ final class TableNode {
             followed?.hasNews.store(true, ordering: .releasing)
             changed()
         }
+        // Rows may have come since the table was read.
+        followed?.hasNews.store(true, ordering: .releasing)
     }
 
     func takeChanges() -> StateChanges {
@@ -165,11 +171,12 @@ final class TableNode {
         refreshesAt = nil
         guard followed.hasNews.exchange(false, ordering: .acquiring) else { return }
         followed.splits += try followed.source.discover()
+        builder.keepsRemoved = followed.splits.count > 1
         var hasRows = false
         for split in followed.splits {
             while case .rows(let rows) = try split.read(now: now) {
                 hasRows = true
-                apply(rows, now: now)
+                apply(rows, of: split, now: now)
             }
         }
         signature = SplitPosition.encode(followed.splits.map { $0.position() })
@@ -186,7 +193,25 @@ final class TableNode {
         }
     }
 
-    private func apply(_ rows: SourceRows, now: Int64) {
+    /// How a row of a topic's table stands in a checkpoint: place (u64), event time (i64), 1 for a row
+    /// that has gone (u8), and the row.
+    private static let originBytes = 17
+
+    private func restoreOriginated(_ entry: StateEntry) throws(StateError) {
+        guard entry.value.count >= Self.originBytes else {
+            throw StateError(
+                message: "cannot restore table '\(spec.name)': an entry of its state is too short")
+        }
+        let value = UnsafeRawBufferPointer(entry.value)
+        let origin = TableState.TableBuilder.Origin(
+            place: UInt64(littleEndian: value.loadUnaligned(as: UInt64.self)),
+            time: Int64(littleEndian: value.loadUnaligned(fromByteOffset: 8, as: Int64.self)))
+        let row = UnsafeBufferPointer(rebasing: entry.value[Self.originBytes...])
+        try builder.restore(
+            StringView(entry.key), row: value[16] == 1 ? nil : StringView(row), from: origin)
+    }
+
+    private func apply(_ rows: SourceRows, of split: any SourceSplit, now: Int64) {
         guard rows.rowCount > 0 else { return }
         counters.rowsIn += Int64(rows.rowCount)
         var deletions = rows.weights.map { weights -> Buffer in
@@ -200,12 +225,22 @@ final class TableNode {
         builder.add(
             rows.columns, count: rows.rowCount,
             isDeletion: deletions.map { UnsafePointer($0.pointer(to: UInt8.self)) },
+            place: split.place,
             rowtimes: rows.stored.map { UnsafePointer($0.rowtime.integers) },
-            changed: { [self] key, row in
-                if let row {
-                    pending.put(time: 0, key: key.bytes) { $0.append(contentsOf: row.bytes) }
-                } else {
-                    pending.delete(time: 0, key: key.bytes)
+            changed: { [self] key, row, origin in
+                // A row that has gone is kept as such where an older one of another place may come yet.
+                if row == nil, !builder.keepsRemoved {
+                    return pending.delete(time: 0, key: key.bytes)
+                }
+                pending.put(time: 0, key: key.bytes) { bytes in
+                    withUnsafeBytes(of: origin.place.littleEndian) {
+                        bytes.append(contentsOf: $0)
+                    }
+                    withUnsafeBytes(of: origin.time.littleEndian) {
+                        bytes.append(contentsOf: $0)
+                    }
+                    bytes.append(row == nil ? 1 : 0)
+                    if let row { bytes.append(contentsOf: row.bytes) }
                 }
             })
     }

@@ -101,8 +101,16 @@ private final class WriterTokens: Sendable {
     func token(writer: String, topic: String) throws(StoreError) -> [UInt8]? {
         guard let (pipeline, sink) = TopicWriter.parts(writer) else { return nil }
         let bytes = try sinks(of: pipeline).first { $0.name == sink }?.value
-        guard let bytes, let token = TopicSinkToken(bytes),
-            token.topic.utf8.elementsEqual(topic.utf8)
+        guard let bytes, TopicSinkToken.isKind(bytes) else { return nil }
+        guard let token = TopicSinkToken(bytes) else {
+            throw StoreError(
+                kind: .newerVersion, path: state.path,
+                message:
+                    "cannot tell how far rows of sink '\(sink)' of pipeline '\(pipeline)' count: "
+                    + "its checkpoint is of a version that is not known; use the version that wrote it"
+            )
+        }
+        guard token.topic.utf8.elementsEqual(topic.utf8)
         else { return nil }
         return token.partition.encoded
     }

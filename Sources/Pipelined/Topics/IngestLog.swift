@@ -12,7 +12,8 @@ final class IngestLog: Sendable {
     /// A batch on its way, and whom to tell.
     struct Entry: Sendable {
         var blocks: BlockBuffer
-        var producer: (identifier: [UInt8], sequence: UInt64)?
+        /// Whose rows they are, and the bytes of the input from which they come.
+        var producer: (identifier: [UInt8], range: Range<UInt64>)?
         /// Called once, on the log's thread: nil when the rows are durable and visible.
         var done: @Sendable (StoreError?) -> Void
     }
@@ -28,6 +29,8 @@ final class IngestLog: Sendable {
         /// How many threads wait for room.
         var blocked = 0
         var isEnding = false
+        /// The log's thread has ended: nothing is taken any more.
+        var isOver = false
         var isBroken = false
     }
     private let state = Mutex(State())
@@ -51,9 +54,14 @@ final class IngestLog: Sendable {
         partition = try topic.partition(TopicWriter.ingestPartition, writer: "")
         let writer = try PartitionWriter.open(partition, token: nil)
         Thread.start(name: "ingest") { [self] in
-            IngestLoop(writer).run(
+            IngestLoop(partition, writer).run(
                 next: { take() }, onBreak: { state.withLock { $0.isBroken = true } },
-                onIdle: { close in retire(self, close) })
+                onIdle: { close in
+                    retire(self) {
+                        state.withLock { $0.isOver = true }
+                        close()
+                    }
+                })
             ended.signal()
         }
     }
@@ -69,7 +77,8 @@ final class IngestLog: Sendable {
     /// Hands a batch over, and waits while too much is on its way already.
     func submit(_ entry: Entry) {
         while true {
-            let isTaken = state.withLock { state in
+            let isTaken = state.withLock { state -> Bool? in
+                if state.isOver { return nil }
                 let isFull = state.waitingBytes >= Self.waitingBytesMax && !state.isEnding
                 if isFull {
                     state.blocked += 1
@@ -79,6 +88,7 @@ final class IngestLog: Sendable {
                 }
                 return !isFull
             }
+            guard let isTaken else { return entry.done(.ingestClosed(topic.directory)) }
             if isTaken { return work.signal() }
             room.wait()
         }
@@ -103,6 +113,7 @@ final class IngestLog: Sendable {
                     state.waitingBytes = 0
                     state.blocked = 0
                 }
+                if state.isEnding, state.waiting.isEmpty { state.isOver = true }
                 return (state.waiting, state.blocked, state.isEnding)
             }
             for _ in 0..<blocked { room.signal() }
@@ -122,9 +133,13 @@ final class IngestLog: Sendable {
 
 /// The thread of an ingest log, and the writer that only it uses.
 private struct IngestLoop: Sendable {
+    private let partition: Partition
     private let writer: PartitionWriter
 
-    init(_ writer: PartitionWriter) { self.writer = writer }
+    init(_ partition: Partition, _ writer: PartitionWriter) {
+        self.partition = partition
+        self.writer = writer
+    }
 
     /// - Parameters:
     ///   - onBreak: Called once the writer is closed after an error, before anybody is told.
@@ -142,32 +157,44 @@ private struct IngestLoop: Sendable {
                 continue
             case .end: return writer.close()
             }
+            var refused: [Int: StoreError] = [:]
             if failure == nil {
                 do throws(StoreError) {
-                    try append(entries)
-                    try writer.commit(producers: sequences(entries))
+                    try commit(entries, &refused)
                 } catch {
                     failure = error
                     writer.close()
                     onBreak()
                 }
             }
-            for entry in entries { entry.done(failure) }
+            for (index, entry) in entries.enumerated() { entry.done(failure ?? refused[index]) }
         }
     }
 
-    private func append(_ entries: [IngestLog.Entry]) throws(StoreError) {
-        for entry in entries {
+    /// Appends what is new of the batches, and commits it.
+    ///
+    /// A producer may come back while its last batches are on their way. What is there already is
+    /// acknowledged once more; what neither follows that nor lies in it is refused.
+    private func commit(_ entries: [IngestLog.Entry], _ refused: inout [Int: StoreError])
+        throws(StoreError)
+    {
+        var sequences: [[UInt8]: UInt64] = [:]
+        let known = partition.producers
+        for (index, entry) in entries.enumerated() {
+            if let (identifier, range) = entry.producer {
+                let last = sequences[identifier] ?? known[identifier]?.sequence ?? 0
+                if range.upperBound <= last { continue }
+                guard range.lowerBound == last else {
+                    refused[index] = .producedTwice(
+                        String(decoding: identifier, as: UTF8.self), partition.topic,
+                        from: range.lowerBound, known: last)
+                    continue
+                }
+                sequences[identifier] = range.upperBound
+            }
             var blocks = entry.blocks
             try writer.append(&blocks)
         }
-    }
-
-    private func sequences(_ entries: [IngestLog.Entry]) -> [[UInt8]: UInt64] {
-        var sequences: [[UInt8]: UInt64] = [:]
-        for case let producer? in entries.map(\.producer) {
-            sequences[producer.identifier] = producer.sequence
-        }
-        return sequences
+        try writer.commit(producers: sequences)
     }
 }

@@ -1,4 +1,5 @@
 import Connectors
+import Glibc
 import Store
 import Synchronization
 
@@ -6,6 +7,8 @@ import Synchronization
 final class IngestLogs: Sendable {
     /// How long a log stays open without a producer.
     private let lingerMicros: Int64
+    /// How long the last rows of a log that is being closed may take.
+    private static let closingMicros: Int64 = 10_000_000
 
     private struct Use {
         let log: IngestLog
@@ -17,7 +20,21 @@ final class IngestLogs: Sendable {
     init(lingerMicros: Int64 = 30_000_000) { self.lingerMicros = lingerMicros }
 
     /// The log of a topic, for one more producer, who gives it back with ``release(_:)``.
+    ///
+    /// A log that is being closed is waited for.
     func acquire(_ topic: Topic) throws(StoreError) -> IngestLog {
+        let deadline = MonotonicClock.micros() + Self.closingMicros
+        while true {
+            do throws(StoreError) {
+                return try acquireNow(topic)
+            } catch {
+                guard error.kind == .inUse, MonotonicClock.micros() < deadline else { throw error }
+            }
+            usleep(2_000)
+        }
+    }
+
+    private func acquireNow(_ topic: Topic) throws(StoreError) -> IngestLog {
         let result = uses.withLock { uses -> Result<(IngestLog, IngestLog?), StoreError> in
             var stale: IngestLog?
             if let use = uses[topic.name] {

@@ -41,6 +41,8 @@ final class ProduceSession {
     private let logs: IngestLogs
     private let identifier: [UInt8]?
     private let acknowledged: Acknowledged
+    /// The byte of the input up to which it was handed over, or was there before.
+    private var handedOver: UInt64 = 0
     /// When the oldest input that is not handed over came; nil for none.
     private var pendingSince: Int64?
 
@@ -57,7 +59,8 @@ final class ProduceSession {
         let log = try storing { () throws(StoreError) in try logs.acquire(entry.topic) }
         self.log = log
         acknowledged = Acknowledged(onProgress)
-        let resumeAt = identifier.map { Int64(clamping: log.lastSequence($0)) } ?? 0
+        handedOver = identifier.map { log.lastSequence($0) } ?? 0
+        let resumeAt = Int64(clamping: handedOver)
         do throws(ConnectorError) {
             ingest = try TopicIngest(
                 entry, format: request.isCSV ? .csv(CSVOptions()) : .json(JSONOptions()),
@@ -173,11 +176,13 @@ final class ProduceSession {
             guard let batch else { return }
             if !ingest.hasPending { pendingSince = nil }
             acknowledged.begin()
+            let start = handedOver
+            handedOver = max(start, UInt64(batch.end))
             let acknowledged = self.acknowledged
             log.submit(
                 IngestLog.Entry(
                     blocks: batch.blocks,
-                    producer: identifier.map { ($0, UInt64(batch.end)) },
+                    producer: identifier.map { ($0, start..<UInt64(batch.end)) },
                     done: { acknowledged.end(batch.rows, batch.end, $0) }))
         }
     }

@@ -2,6 +2,8 @@ extension Partition {
     /// A segment that retention may take: sealed, and with nothing in it that is not committed.
     package struct OldSegment: Sendable {
         package let base: UInt64
+        /// Where the next one begins.
+        package let end: UInt64
         package let byteCount: Int64
         /// When its last row was appended, microseconds.
         package let lastAppendedAt: Int64
@@ -15,7 +17,7 @@ extension Partition {
             guard let footer = segment.footer else { break }
             result.append(
                 OldSegment(
-                    base: segment.base, byteCount: segment.length,
+                    base: segment.base, end: footer.nextOffset, byteCount: segment.length,
                     lastAppendedAt: footer.lastAppendedAt))
         }
         return result
@@ -29,15 +31,15 @@ extension Partition {
         try keepingUp { () throws(StoreError) in
             while true {
                 let oldest = state.withLock { state -> UInt64? in
-                    guard let first = state.segments.first, first.base < base,
+                    guard !state.isDeleted, let first = state.segments.first, first.base < base,
                         first.base < state.mark.end.segment
                     else { return nil }
                     return first.base
                 }
                 guard let oldest else { return }
-                // Nobody begins to read it from here on.
-                state.withLock { state in state.segments.removeAll { $0.base == oldest } }
+                // A reader that finds it gone looks again.
                 try files.fileSystem.unlink(files.path(oldest))
+                state.withLock { state in state.segments.removeAll { $0.base == oldest } }
                 // Before the next one goes, so that no crash leaves an older one behind a gap.
                 try files.fileSystem.syncDirectory(files.directory)
             }

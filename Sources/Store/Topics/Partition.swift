@@ -38,8 +38,8 @@ package final class Partition: Sendable {
         var hasWriter = false
         /// Its writer has been removed for good.
         var isSealed = false
-        /// Counts how often segments were replaced by rewritten ones.
-        var rewrites = 0
+        /// Counts how often files were replaced or cut: what a reader knows of places holds within one.
+        var generation = 0
         var observers: [UInt64: @Sendable () -> Void] = [:]
         var nextObserver: UInt64 = 1
         /// Why nothing can be written until the partition is opened again.
@@ -161,13 +161,13 @@ package final class Partition: Sendable {
             range = range.map { min($0.lowerBound, low)...max($0.upperBound, high) } ?? low...high
         }
         for case let footer? in try segments().map(\.footer) where footer.rowCount > 0 {
-            add(footer.minTime, footer.maxTime)
+            add(footer.minTime, max(footer.minTime, footer.maxTime))
         }
         state.withLock { state in
             let end = state.mark.end
             guard state.segments.last?.base == end.segment else { return }
             for place in state.places where place.end <= end.length {
-                add(place.minTime, place.maxTime)
+                add(place.minTime, max(place.minTime, place.maxTime))
             }
         }
         return range
@@ -234,16 +234,32 @@ package final class Partition: Sendable {
         for observer in state.withLock({ Array($0.observers.values) }) { observer() }
     }
 
-    /// Says that no row will follow: its writer has been removed.
-    func markSealed() {
-        state.withLock { $0.isSealed = true }
-        notify()
+    /// Says that no row will follow: its writer has been removed. The caller notifies.
+    func markSealed() { state.withLock { $0.isSealed = true } }
+
+    /// Makes what readers were shown durable with a mark, where nobody writes it.
+    func settleToShown() throws(StoreError) {
+        let mark = state.withLock { $0.mark }
+        guard mark.end.length > 0 else { return }
+        try settle(
+            PartitionToken(
+                identifier: identifier, epoch: mark.epoch, end: mark.end,
+                watermark: mark.watermark))
     }
 
-    func markDeleted() {
-        state.withLock { $0.isDeleted = true }
-        notify()
+    /// Makes it what a checkpoint says, where nobody writes it.
+    func settle(_ token: PartitionToken) throws(StoreError) {
+        let isFree = state.withLock { state in
+            defer { state.hasWriter = true }
+            return !state.hasWriter && !state.isDeleted
+        }
+        guard isFree else { return }
+        defer { state.withLock { $0.hasWriter = false } }
+        try recover(token: token)
     }
+
+    /// Says that nothing may be written or deleted any more. The caller notifies.
+    func markDeleted() { state.withLock { $0.isDeleted = true } }
 
     /// Whether the topic it belongs to has been deleted.
     package var isDeleted: Bool { state.withLock { $0.isDeleted } }
@@ -251,6 +267,7 @@ package final class Partition: Sendable {
 
 extension Partition.State {
     mutating func take(_ recovery: PartitionRecovery) {
+        generation += 1
         segments = zip(recovery.bases, recovery.lengths).map {
             Partition.Segment(base: $0, length: $1)
         }

@@ -30,6 +30,8 @@ package final class PartitionCursor {
     package private(set) var nextOffset: UInt64
     /// The segment that is open.
     private var file: OpenFile?
+    /// The partition's generation when it was opened.
+    private var generation = 0
     private var base: UInt64 = 0
     private var seed: UInt32 = 0
     /// Of a sealed segment: all its places, where the next one begins, and whether offsets are missing.
@@ -78,6 +80,11 @@ package final class PartitionCursor {
     /// - Complexity: One read a block.
     package func next(room: (Int) -> UnsafeMutableRawBufferPointer) throws(StoreError) -> Step {
         while true {
+            if file != nil, partition.state.withLock({ $0.generation }) != generation {
+                // Files were cut or replaced: what is known of places does not hold any more.
+                close()
+                link = nil
+            }
             if file == nil {
                 switch try openSegment() {
                 case .opened: break
@@ -114,14 +121,26 @@ package final class PartitionCursor {
     private enum Opening { case opened, end, gone(UInt64) }
 
     private func openSegment() throws(StoreError) -> Opening {
-        let (bases, end) = partition.state.withLock { ($0.segments.map(\.base), $0.mark.end) }
+        let (bases, end, generation) = partition.state.withLock {
+            ($0.segments.map(\.base), $0.mark.end, $0.generation)
+        }
         guard let first = bases.first else { return .end }
         if nextOffset < first { return .gone(first) }
         guard let index = bases.lastIndex(where: { $0 <= nextOffset }) else { return .end }
         let base = bases[index]
         if base > end.segment { return .end }
         let files = partition.files
-        let opened = try files.fileSystem.open(files.path(base), .read, permissions: 0)
+        let opened: OpenFile
+        do throws(StoreError) {
+            opened = try files.fileSystem.open(files.path(base), .read, permissions: 0)
+        } catch {
+            // Retention may have taken it meanwhile.
+            let isThere = partition.state.withLock { state in
+                state.segments.contains { $0.base == base }
+            }
+            if error.kind == .notFound, !isThere { return try openSegment() }
+            throw error
+        }
         do throws(StoreError) {
             if index == bases.count - 1 {
                 seed = SegmentFormat.seed(identity: files.identity)
@@ -135,6 +154,12 @@ package final class PartitionCursor {
                 if let link, link.base == base, sealed.header.predecessor != link.predecessor {
                     throw .damaged(
                         files.path(base), at: 0, "it does not follow the segment before it")
+                }
+                guard sealed.footer.nextOffset > nextOffset || base > end.segment else {
+                    throw .damaged(
+                        files.path(base), at: 0,
+                        "the segment behind it, which begins with row \(sealed.footer.nextOffset), "
+                            + "is not there")
                 }
                 seed = sealed.seed
                 let places = try sealed.places(opened)
@@ -154,6 +179,7 @@ package final class PartitionCursor {
             throw error
         }
         file = opened
+        self.generation = generation
         self.base = base
         return .opened
     }

@@ -18,6 +18,11 @@ package struct PartitionEnd: Equatable, Sendable {
         bytes.append(littleEndian: digest)
     }
 
+    /// Whether no row stands between the two, whatever marks do.
+    func isSamePlace(as other: PartitionEnd) -> Bool {
+        segment == other.segment && nextOffset == other.nextOffset
+    }
+
     init(segment: UInt64, tip: SegmentTip) {
         self.segment = segment
         length = tip.length

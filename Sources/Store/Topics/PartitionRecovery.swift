@@ -141,8 +141,8 @@ struct PartitionRecovery {
         if !isMarked {
             let file = try files.fileSystem.open(files.path(end.segment), .write, permissions: 0)
             defer { files.fileSystem.close(file) }
-            try keepTorn(scan, file)
-            uncommittedBytes += scan.tip.length - end.length
+            // What is torn is of rows that were never committed: nothing that must be kept.
+            uncommittedBytes += scan.length - end.length
             try files.fileSystem.truncate(file, to: end.length)
             // Before the mark, so that it cannot be told from a block behind a hole.
             try files.fileSystem.sync(file)

@@ -29,6 +29,7 @@ package final class PartitionWriter: Sendable {
     package static func open(_ partition: Partition, token: PartitionToken?) throws(StoreError)
         -> PartitionWriter
     {
+        if partition.isDeleted { throw .topicDeleted(partition.files.directory) }
         let isFree = partition.state.withLock { state in
             defer { state.hasWriter = true }
             return !state.hasWriter && !state.isDeleted
@@ -265,7 +266,10 @@ package final class PartitionWriter: Sendable {
             epoch: token.epoch, end: token.end, watermark: token.watermark,
             at: partition.options.clock())
         publish(mark)
-        try locked { (state) throws(StoreError) in try append(mark, &state) }
+        try locked { (state) throws(StoreError) in
+            // Epochs without rows would make the segment grow for ever.
+            if !state.stated.isSamePlace(as: token.end) { try append(mark, &state) }
+        }
         retireSealed()
     }
 
@@ -285,7 +289,9 @@ package final class PartitionWriter: Sendable {
             state.isClosed = true
             // The mark of the last commit is made durable, so that the partition needs no checkpoint
             // of its writer to be read.
-            if state.writer.fencedBy == nil, state.stated == end { try? state.writer.sync() }
+            if state.writer.fencedBy == nil, state.stated.isSamePlace(as: end) {
+                try? state.writer.sync()
+            }
             for writer in state.sealed + [state.writer] { writer.close() }
             state.sealed = []
         }

@@ -53,7 +53,7 @@ package final class SegmentRewrite {
             let files = partition.files
             guard
                 partition.state.withLock({ state in
-                    state.segments.contains { $0.base == target.base }
+                    !state.isDeleted && state.segments.contains { $0.base == target.base }
                         && target.base < state.mark.end.segment
                 })
             else { return }
@@ -116,7 +116,7 @@ package final class SegmentRewrite {
             guard let index = state.segments.firstIndex(where: { $0.base == base }) else { return }
             state.segments[index].length = length
             state.segments[index].footer = footer
-            state.rewrites += 1
+            state.generation += 1
         }
     }
 }

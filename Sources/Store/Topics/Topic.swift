@@ -58,8 +58,13 @@ package final class Topic: Sendable {
     }
 
     /// Adds a schema, durably, and returns its version; that of an equal one where there is one.
-    package func addSchema(_ bytes: [UInt8]) throws(StoreError) -> UInt32 {
+    ///
+    /// - Parameter count: How many schemas the caller has seen: nil is returned, and nothing is added,
+    ///   where another one has come since. nil: whatever there is.
+    package func addSchema(_ bytes: [UInt8], after count: Int? = nil) throws(StoreError) -> UInt32?
+    {
         try locked { (state) throws(StoreError) in
+            if let count, state.record.schemas.count != count { return nil }
             if let known = state.record.schemas.lastIndex(of: bytes) { return UInt32(known) }
             return try state.record.addSchema(bytes)
         }
@@ -74,6 +79,7 @@ package final class Topic: Sendable {
     package func partition(_ name: String, writer: String, isNew: Bool = false) throws(StoreError)
         -> Partition
     {
+        var retired: [Partition] = []
         let made = try locked { (state) throws(StoreError) -> (Partition, Bool) in
             var number = 1
             while true {
@@ -87,11 +93,14 @@ package final class Topic: Sendable {
                 if entry.isSealed { continue }
                 if isNew {
                     try seal(known, &state)
+                    retired.append(known)
                     continue
                 }
                 return (known, false)
             }
         }
+        // Outside of the lock, as whoever listens may look at the topic.
+        for partition in retired { partition.notify() }
         if made.1 { notify() }
         return made.0
     }
@@ -99,13 +108,15 @@ package final class Topic: Sendable {
     private func add(_ name: String, writer: String, _ state: inout State) throws(StoreError)
         -> Partition
     {
-        let path = "\(directory)/\(name)"
+        // Before the record knows of it: a folder that no record names is removed at the next start.
+        let entry = state.record.nextEntry(writer: writer)
+        let path = "\(directory)/\(entry.folder(name))"
         try fileSystem.createDirectory(path, permissions: 0o700)
         try fileSystem.syncDirectory(directory)
-        let entry = try state.record.addPartition(name, writer: writer)
         let partition = try Partition.open(
             topic: self.name, name: name, entry: entry, directory: path, token: nil,
             fileSystem: fileSystem, options: options)
+        try state.record.addPartition(name, entry)
         let place =
             state.partitions.firstIndex {
                 name.utf8.lexicographicallyPrecedes($0.name.utf8)
@@ -114,15 +125,37 @@ package final class Topic: Sendable {
         return partition
     }
 
-    /// Says, durably, that a writer has been removed for good.
+    /// Makes what a writer has left equal to its checkpoint, forward or back, durably, although nobody
+    /// goes on writing: what the checkpoint said need not be known any more.
+    ///
+    /// Can be repeated. Does nothing where the partition has a writer, or is another one.
+    package func settle(writer: String, token: PartitionToken) throws(StoreError) {
+        for partition in partitions
+        where partition.identifier == token.identifier && !partition.isSealed
+            && self.writer(of: partition) == writer
+        {
+            try partition.settle(token)
+        }
+    }
+
+    /// Says, durably, that a writer has been removed for good. What it left has been settled before.
     package func seal(writer: String) throws(StoreError) {
-        try locked { (state) throws(StoreError) in
+        // What readers were shown may lack its mark.
+        for partition in partitions
+        where !partition.isSealed && self.writer(of: partition) == writer {
+            try partition.settleToShown()
+        }
+        let retired = try locked { (state) throws(StoreError) -> [Partition] in
+            var retired: [Partition] = []
             for partition in state.partitions {
                 let entry = state.record.partitions[Array(partition.name.utf8)]
                 guard let entry, !entry.isSealed, entry.writer == writer else { continue }
                 try seal(partition, &state)
+                retired.append(partition)
             }
+            return retired
         }
+        for partition in retired { partition.notify() }
     }
 
     private func seal(_ partition: Partition, _ state: inout State) throws(StoreError) {
@@ -144,6 +177,7 @@ package final class Topic: Sendable {
             state.partitions.removeAll { $0 === partition }
         }
         partition.markDeleted()
+        partition.notify()
         notify()
         try FolderRemoval.remove(partition.files.directory, fileSystem)
     }
@@ -196,6 +230,11 @@ package final class Topic: Sendable {
             return state.partitions
         }
         for partition in partitions { partition.markDeleted() }
+    }
+
+    /// Tells all who listen that it has been deleted.
+    func notifyDeleted() {
+        for partition in partitions { partition.notify() }
         notify()
     }
 

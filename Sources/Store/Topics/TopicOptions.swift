@@ -14,7 +14,7 @@ package struct TopicOptions: Sendable {
 
     /// From which a new topic numbers its partitions, so that those of a topic that was deleted are not
     /// taken for those of its successor.
-    package var random: @Sendable () -> UInt64 = { UInt64.random(in: 1 << 16...(.max >> 1)) }
+    package var random: @Sendable () -> UInt64 = { UInt64.random(in: 1 << 16...1 << 40) }
 
     package init(clock: @escaping @Sendable () -> Int64) { self.clock = clock }
 }

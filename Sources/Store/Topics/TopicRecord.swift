@@ -7,6 +7,12 @@ package struct PartitionEntry: Equatable, Sendable {
     /// Who writes it: opaque here, empty for the ingest path.
     package var writer: String
 
+    /// The folder of its segments in the topic's. The sign is in no name, so that a partition cannot be
+    /// taken for another one of its name or for the topic's record.
+    func folder(_ name: String) -> String { "\(name)\(Self.folderSign)\(identifier)" }
+
+    static let folderSign: Character = "~"
+
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: identifier)
@@ -33,7 +39,10 @@ package struct PartitionEntry: Equatable, Sendable {
 /// What a topic is: its definition and schemas, opaque here, and its partitions. Kept in a journal
 /// of its own in the topic's folder.
 final class TopicRecord {
-    private let journal: Journal
+    private var journal: Journal
+    private let topic: String
+    private let name: String
+    private let fileSystem: any FileSystem
     private(set) var definition: [UInt8] = []
     /// By version, from 0; what rows were written with stays for ever.
     private(set) var schemas: [[UInt8]] = []
@@ -51,12 +60,9 @@ final class TopicRecord {
     static func open(_ topic: String, name: String, fileSystem: any FileSystem) throws(StoreError)
         -> TopicRecord?
     {
-        let journal = try Journal.open(
-            directory: directory(of: topic), identity: Array("topic/\(name)".utf8),
-            fileSystem: fileSystem)
-        let record = TopicRecord(journal)
-        guard let state = journal.takeRecovered() else { return nil }
-        try record.read(state, topic)
+        let record = try TopicRecord(topic, name: name, fileSystem)
+        guard let state = record.journal.takeRecovered() else { return nil }
+        try record.read(state)
         return record
     }
 
@@ -64,10 +70,7 @@ final class TopicRecord {
         _ topic: String, name: String, definition: [UInt8], schema: [UInt8],
         firstIdentifier: UInt64, fileSystem: any FileSystem
     ) throws(StoreError) -> TopicRecord {
-        let record = TopicRecord(
-            try Journal.open(
-                directory: directory(of: topic), identity: Array("topic/\(name)".utf8),
-                fileSystem: fileSystem))
+        let record = try TopicRecord(topic, name: name, fileSystem)
         record.nextIdentifier = firstIdentifier
         try record.commit { record in
             record.put(node: topicNode, key: [], time: 0, value: definition)
@@ -78,9 +81,25 @@ final class TopicRecord {
         return record
     }
 
-    private init(_ journal: Journal) { self.journal = journal }
+    private init(_ topic: String, name: String, _ fileSystem: any FileSystem) throws(StoreError) {
+        self.topic = topic
+        self.name = name
+        self.fileSystem = fileSystem
+        journal = try Self.open(topic, name, fileSystem)
+    }
 
-    private func read(_ state: RecoveredState, _ topic: String) throws(StoreError) {
+    private static func open(_ topic: String, _ name: String, _ fileSystem: any FileSystem)
+        throws(StoreError) -> Journal
+    {
+        try Journal.open(
+            directory: directory(of: topic), identity: Array("topic/\(name)".utf8),
+            fileSystem: fileSystem)
+    }
+
+    private func read(_ state: RecoveredState) throws(StoreError) {
+        definition = []
+        schemas = []
+        partitions = [:]
         let path = journal.path ?? topic
         let identifier = state.meta.withUnsafeBytes { meta in
             var reader = ByteReader(meta)
@@ -89,7 +108,7 @@ final class TopicRecord {
         guard let identifier else {
             throw .damaged(path, at: 0, "the number of the next partition cannot be read")
         }
-        nextIdentifier = identifier
+        nextIdentifier = max(nextIdentifier, identifier)
         state.forEachEntry(node: Self.topicNode) { (_, _, value) in definition = [UInt8](value) }
         var versions: [UInt32: [UInt8]] = [:]
         state.forEachEntry(node: Self.schemaNode) { (_, key, value) in
@@ -129,17 +148,20 @@ final class TopicRecord {
         return version
     }
 
-    /// Adds a partition with a number that no other has had.
-    func addPartition(_ name: String, writer: String) throws(StoreError) -> PartitionEntry {
-        let entry = PartitionEntry(identifier: nextIdentifier, writer: writer)
-        nextIdentifier += 1
+    /// A partition to be, with a number that no other has had.
+    func nextEntry(writer: String) -> PartitionEntry {
+        PartitionEntry(identifier: nextIdentifier, writer: writer)
+    }
+
+    /// Adds a partition that ``nextEntry(writer:)`` gave.
+    func addPartition(_ name: String, _ entry: PartitionEntry) throws(StoreError) {
+        nextIdentifier = entry.identifier + 1
         do throws(StoreError) {
             try setPartition(name, entry)
         } catch {
-            nextIdentifier -= 1
+            nextIdentifier = entry.identifier
             throw error
         }
-        return entry
     }
 
     func setPartition(_ name: String, _ entry: PartitionEntry) throws(StoreError) {
@@ -164,6 +186,14 @@ final class TopicRecord {
         var meta: [UInt8] = []
         meta.append(littleEndian: nextIdentifier)
         record.setMeta(meta)
+        if journal.isFenced {
+            // An earlier change was refused: what is on disk is looked at before another one is made.
+            journal = try Self.open(topic, name, fileSystem)
+            if let state = journal.takeRecovered() { try read(state) }
+            meta = []
+            meta.append(littleEndian: nextIdentifier)
+            record.setMeta(meta)
+        }
         try journal.commit(&record)
     }
 }

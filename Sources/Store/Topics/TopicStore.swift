@@ -12,22 +12,49 @@ package final class TopicStore: Sendable {
     /// What a writer's last checkpoint says of a partition: `nil` where the writer has none.
     private let token: @Sendable (_ writer: String, _ topic: String) throws(StoreError) -> [UInt8]?
 
+    /// One name: what is open or known of it. Whoever opens, makes or deletes the topic holds
+    /// ``changing``; others see what is there without waiting for that.
+    private final class Slot: Sendable {
+        struct Content {
+            var topic: Topic?
+            /// Of a topic that was looked at and not opened.
+            var description: TopicDescription?
+        }
+        let changing = Mutex(())
+        let content = Mutex(Content())
+
+        func change<R: Sendable>(_ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+            let result: Result<R, StoreError> = changing.withLock { _ in
+                do throws(StoreError) { return .success(try body()) } catch {
+                    return .failure(error)
+                }
+            }
+            return try result.get()
+        }
+    }
+
     private struct State {
-        var topics: [String: Topic] = [:]
-        /// Of topics that were looked at and not opened.
-        var descriptions: [String: TopicDescription] = [:]
+        var slots: [String: Slot] = [:]
         var observers: [UInt64: @Sendable () -> Void] = [:]
         var nextObserver: UInt64 = 1
     }
     private let state = Mutex(State())
+
+    private func slot(_ name: String) -> Slot {
+        state.withLock { state in
+            if let known = state.slots[name] { return known }
+            let slot = Slot()
+            state.slots[name] = slot
+            return slot
+        }
+    }
 
     private static let deletedPrefix = ".deleted-"
     package static let nameBytesMax = 127
 
     /// Opens the folder, creating it where it is not there, and finishes deletions.
     ///
-    /// - Parameter token: Called with the topic's lock held, once a partition that has a writer, when
-    ///   its topic is opened.
+    /// - Parameter token: Called once a partition that has a writer, when its topic is opened.
     package static func open(
         state directory: StateDirectory, options: TopicOptions,
         token:
@@ -82,47 +109,50 @@ package final class TopicStore: Sendable {
     /// A topic, opened if it was not; `nil` where there is none.
     ///
     /// - Throws: What its recovery threw; a later call tries again.
-    /// - Complexity: When it is opened, one pass over the last segment of each partition.
+    /// - Complexity: When it is opened, one pass over the last segment of each partition. Other topics
+    ///   are not waited for.
     package func topic(_ name: String) throws(StoreError) -> Topic? {
-        try locked { (state) throws(StoreError) in
-            if let known = state.topics[name] { return known }
-            guard Self.isName(name) else { return nil }
-            let path = "\(directory)/\(name)"
-            guard try fileSystem.status(path: TopicRecord.directory(of: path)) != nil,
-                let record = try TopicRecord.open(path, name: name, fileSystem: fileSystem)
-            else { return nil }
-            let topic = try open(name, path, record)
-            state.topics[name] = topic
-            state.descriptions[name] = nil
-            return topic
-        }
+        guard Self.isName(name) else { return nil }
+        let slot = slot(name)
+        if let known = slot.content.withLock({ $0.topic }) { return known }
+        return try slot.change { () throws(StoreError) in try open(name, slot) }
     }
 
     /// What a topic is, without opening its partitions; `nil` where there is none.
     ///
     /// - Complexity: The first time, one pass over the topic's own small journal.
     package func description(_ name: String) throws(StoreError) -> TopicDescription? {
-        try locked { (state) throws(StoreError) in
-            if let known = state.topics[name] {
-                return TopicDescription(definition: known.definition, schemas: known.schemas)
-            }
-            if let known = state.descriptions[name] { return known }
-            let path = "\(directory)/\(name)"
-            guard Self.isName(name),
-                try fileSystem.status(path: TopicRecord.directory(of: path)) != nil,
-                let record = try TopicRecord.open(path, name: name, fileSystem: fileSystem)
-            else { return nil }
+        guard Self.isName(name) else { return nil }
+        let slot = slot(name)
+        let (topic, known) = slot.content.withLock { ($0.topic, $0.description) }
+        if let topic {
+            return TopicDescription(definition: topic.definition, schemas: topic.schemas)
+        }
+        if let known { return known }
+        return try slot.change { () throws(StoreError) in
+            guard let record = try record(name) else { return nil }
             defer { record.close() }
             let description = TopicDescription(
                 definition: record.definition, schemas: record.schemas)
-            state.descriptions[name] = description
+            slot.content.withLock { $0.description = description }
             return description
         }
     }
 
-    private func open(_ name: String, _ path: String, _ record: TopicRecord) throws(StoreError)
-        -> Topic
-    {
+    private func record(_ name: String) throws(StoreError) -> TopicRecord? {
+        let path = "\(directory)/\(name)"
+        guard try fileSystem.status(path: TopicRecord.directory(of: path)) != nil else {
+            return nil
+        }
+        return try TopicRecord.open(path, name: name, fileSystem: fileSystem)
+    }
+
+    /// Opens a topic; the caller is changing the slot.
+    private func open(_ name: String, _ slot: Slot) throws(StoreError) -> Topic? {
+        if let known = slot.content.withLock({ $0.topic }) { return known }
+        guard let record = try record(name) else { return nil }
+        let path = "\(directory)/\(name)"
+        try removeStrangers(path, record)
         var partitions: [Partition] = []
         for (key, entry) in record.partitions {
             let partition = String(decoding: key, as: UTF8.self)
@@ -134,12 +164,28 @@ package final class TopicStore: Sendable {
             }
             partitions.append(
                 try Partition.open(
-                    topic: name, name: partition, entry: entry, directory: "\(path)/\(partition)",
-                    token: token, fileSystem: fileSystem, options: options))
+                    topic: name, name: partition, entry: entry,
+                    directory: "\(path)/\(entry.folder(partition))", token: token,
+                    fileSystem: fileSystem, options: options))
         }
-        return Topic(
+        let topic = Topic(
             name: name, directory: path, record: record, partitions: partitions,
             fileSystem: fileSystem, options: options)
+        slot.content.withLock { $0 = Slot.Content(topic: topic) }
+        return topic
+    }
+
+    /// Removes the folders of partitions that the record does not have: one that was being made had no
+    /// row yet, and one that was being deleted was deleted.
+    private func removeStrangers(_ path: String, _ record: TopicRecord) throws(StoreError) {
+        let known = Set(
+            record.partitions.map { key, entry in
+                Array(entry.folder(String(decoding: key, as: UTF8.self)).utf8)
+            })
+        for name in try fileSystem.list(path)
+        where name.contains(PartitionEntry.folderSign) && !known.contains(Array(name.utf8)) {
+            try FolderRemoval.remove("\(path)/\(name)", fileSystem)
+        }
     }
 
     // MARK: Changing
@@ -148,10 +194,10 @@ package final class TopicStore: Sendable {
     package func create(_ name: String, definition: [UInt8], schema: [UInt8]) throws(StoreError)
         -> Topic
     {
-        if let known = try topic(name) { return known }
-        let made = try locked { (state) throws(StoreError) -> Topic in
-            if let known = state.topics[name] { return known }
-            guard Self.isName(name) else { throw .invalidTopicName(name, in: directory) }
+        guard Self.isName(name) else { throw .invalidTopicName(name, in: directory) }
+        let slot = slot(name)
+        let (topic, isNew) = try slot.change { () throws(StoreError) -> (Topic, Bool) in
+            if let known = try open(name, slot) { return (known, false) }
             let path = "\(directory)/\(name)"
             try fileSystem.createDirectory(path, permissions: 0o700)
             try fileSystem.syncDirectory(directory)
@@ -161,11 +207,13 @@ package final class TopicStore: Sendable {
             let topic = Topic(
                 name: name, directory: path, record: record, partitions: [],
                 fileSystem: fileSystem, options: options)
-            state.topics[name] = topic
-            return topic
+            slot.content.withLock { $0 = Slot.Content(topic: topic) }
+            return (topic, true)
         }
-        for observer in state.withLock({ Array($0.observers.values) }) { observer() }
-        return made
+        if isNew {
+            for observer in state.withLock({ Array($0.observers.values) }) { observer() }
+        }
+        return topic
     }
 
     /// Deletes a topic and all its rows. Writers and readers that it still has fail with their next
@@ -173,23 +221,28 @@ package final class TopicStore: Sendable {
     ///
     /// A crash leaves it whole or gone.
     package func delete(_ name: String) throws(StoreError) -> Bool {
-        let doomed = try locked { (state) throws(StoreError) -> String? in
-            guard Self.isName(name) else { return nil }
+        guard Self.isName(name) else { return false }
+        let slot = slot(name)
+        let (doomed, topic) = try slot.change { () throws(StoreError) -> (String?, Topic?) in
             let path = "\(directory)/\(name)"
-            guard try fileSystem.status(path: path) != nil else { return nil }
+            guard try fileSystem.status(path: path) != nil else { return (nil, nil) }
             var number = 1
             var target = "\(directory)/\(Self.deletedPrefix)\(name)"
             while try fileSystem.status(path: target) != nil {
                 number += 1
                 target = "\(directory)/\(Self.deletedPrefix)\(name)-\(number)"
             }
-            state.topics[name]?.markDeleted()
-            state.topics[name] = nil
-            state.descriptions[name] = nil
+            let topic = slot.content.withLock { content -> Topic? in
+                defer { content = Slot.Content() }
+                return content.topic
+            }
+            // Nothing is appended from here on.
+            topic?.markDeleted()
             try fileSystem.rename(path, to: target)
             try fileSystem.syncDirectory(directory)
-            return target
+            return (target, topic)
         }
+        topic?.notifyDeleted()
         guard let doomed else { return false }
         try FolderRemoval.remove(doomed, fileSystem)
         return true
@@ -217,27 +270,14 @@ package final class TopicStore: Sendable {
 
     /// The topics that are open now.
     package var opened: [Topic] {
-        state.withLock { state in
-            state.topics.values.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        }
+        let slots = state.withLock { Array($0.slots.values) }
+        return slots.compactMap { $0.content.withLock(\.topic) }
+            .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
 
     package func close() {
-        state.withLock { state in
-            for topic in state.topics.values { topic.close() }
-            state.topics = [:]
-        }
-    }
-
-    private func locked<R: Sendable>(_ body: (inout State) throws(StoreError) -> R)
-        throws(StoreError) -> R
-    {
-        let result: Result<R, StoreError> = state.withLock { state in
-            do throws(StoreError) { return .success(try body(&state)) } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
+        for topic in opened { topic.close() }
+        state.withLock { $0.slots = [:] }
     }
 }
 

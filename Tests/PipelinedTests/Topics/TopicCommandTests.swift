@@ -107,7 +107,11 @@ struct TopicCommandTests {
         expectGolden(steadyTopics(sound.output, harness.folder), "topics/verify.json")
         #expect(harness.run("topics", "verify", "clicks").output.hasSuffix(", sound\n"))
         #expect(harness.run("topics", "verify", "clack").status == .failed)
-        let partition = harness.folder.path(of: "state/topics/clicks/ingest")
+        let topic = harness.folder.path(of: "state/topics/clicks")
+        let folder = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: topic)
+                .first { $0.hasPrefix("ingest~") })
+        let partition = topic + "/" + folder
         let name = try #require(
             try FileManager.default.contentsOfDirectory(atPath: partition)
                 .first { $0.hasSuffix(".segment") })
