@@ -31,7 +31,8 @@ package enum SourceFactory {
 
     private static func open(
         _ connector: SourceConnector, name: String, isTable: Bool, format: FormatSpec,
-        fields: [FieldSpec], metadata: [MetadataColumn], fileSystem: any FileSystem, topics: TopicConnection?
+        fields: [FieldSpec], metadata: [MetadataColumn], fileSystem: any FileSystem,
+        topics: TopicConnection?
     ) throws(ConnectorError) -> any Source {
         let rowMetadata = RowMetadata(fields: fields, columns: metadata)
         switch connector {
@@ -47,6 +48,8 @@ package enum SourceFactory {
                 parser: try RowParserFactory.make(format, fields: fields), metadata: rowMetadata)
         case .generate(let options):
             return try GenerateSource(options, fields: fields, metadata: rowMetadata)
+        case .nexmark(let options):
+            return try NexmarkSource(options, fields: fields, metadata: rowMetadata)
         case .topic(let options):
             guard let topics else { throw .noTopicStore(options.name) }
             return TopicSource(
