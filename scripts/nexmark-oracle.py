@@ -3,10 +3,12 @@
 
     scripts/nexmark-oracle.py goldens [QUERY...]    writes Tests/Goldens/nexmark/QUERY.txt, rows.txt
     scripts/nexmark-oracle.py check QUERY FILE [EVENTS [RATE]]   compares a result; exit 1 if it differs
+    scripts/nexmark-oracle.py run [EVENTS [RATE]]                runs all of pipelines/nexmark, and compares
     scripts/nexmark-oracle.py rows KIND [EVENTS [RATE]]          prints events as NDJSON
     scripts/nexmark-oracle.py result QUERY [EVENTS [RATE]]       prints a query's rows as NDJSON
 
-Standard library only; shares no code with the program. A result is the rows that stand at the end.
+Standard library only; shares no code with the program. `run` takes PIPELINED_BINARY or
+.build/release/pipelined. A result is the rows that stand at the end.
 The checksum of rows is the sum, mod 2^64, of the low 64 bits of the MD5 of each row: its columns
 joined by `|`, times in milliseconds since 1970, decimals as whole thousandths.
 """
@@ -17,7 +19,10 @@ import hashlib
 import itertools
 import json
 import os
+import subprocess
 import sys
+import tempfile
+import time
 
 from nexmark_events import Events
 from nexmark_queries import QUERIES, Stream
@@ -109,6 +114,34 @@ def check(name, path, events, rate):
     return 1 if missing or extra else 0
 
 
+def run(events, rate):
+    """Compares with the golden, and row by row where its checksum differs."""
+    root = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+    program = os.environ.get("PIPELINED_BINARY", os.path.join(root, ".build/release/pipelined"))
+    specs = os.path.join(root, "pipelines", "nexmark")
+    variables = {**os.environ, "NEXMARK_EVENTS": str(events), "NEXMARK_RATE": str(rate)}
+    failed = 0
+    for name in [name for name in QUERIES if os.path.exists(f"{specs}/{name}.yaml")]:
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.monotonic()
+            subprocess.run(
+                [program, "run", f"{specs}/{name}.yaml"], cwd=folder, env=variables, check=True,
+                stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            taken = time.monotonic() - begun
+            path = os.path.join(folder, "out", "nexmark", f"{name}.ndjson")
+            _, columns, key, add = QUERIES[name]
+            rows = read_result(path, columns, key, add)
+            found = f"events={events} rate={rate} seed={SEED} rows={len(rows)} checksum={checksum(rows)}"
+            with open(os.path.join(GOLDENS, f"{name}.txt"), encoding="utf-8") as file:
+                is_right = f"result: {found}\n" in file.readlines()
+            speed = f"{taken:.2f} s, {events / taken / 1e6:.2f} million events/s"
+            print(f"{name}: {len(rows)} rows, {speed}{'' if is_right else ', not the golden'}", flush=True)
+            if not is_right:
+                failed |= check(name, path, events, rate)
+    return failed
+
+
 def write_goldens(names):
     os.makedirs(GOLDENS, exist_ok=True)
     results = {name: [] for name in names}
@@ -153,9 +186,11 @@ def main(arguments):
     if command == "goldens":
         write_goldens(rest or list(QUERIES))
         return 0
-    size = rest[1:] if command in ("rows", "result") else rest[2:]
+    size = rest[{"run": 0, "rows": 1, "result": 1}.get(command, 2) :]
     events = int(size[0]) if size else RUNS[1][0]
     rate = int(size[1]) if len(size) > 1 else RUNS[1][1]
+    if command == "run":
+        return run(events, rate)
     if command == "check" and len(rest) > 1 and rest[0] in QUERIES:
         return check(rest[0], rest[1], events, rate)
     if command == "rows" and rest and rest[0] in ("person", "auction", "bid"):
