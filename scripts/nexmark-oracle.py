@@ -124,11 +124,15 @@ def run(events, rate):
     for name in [name for name in QUERIES if os.path.exists(f"{specs}/{name}.yaml")]:
         with tempfile.TemporaryDirectory() as folder:
             begun = time.monotonic()
-            subprocess.run(
-                [program, "run", f"{specs}/{name}.yaml"], cwd=folder, env=variables, check=True,
-                stdout=subprocess.DEVNULL,
-            )  # fmt: skip
+            command = [program, "run", f"{specs}/{name}.yaml"]
+            ended = subprocess.run(
+                command, cwd=folder, env=variables, capture_output=True, text=True
+            )
             taken = time.monotonic() - begun
+            if ended.returncode != 0:
+                print(f"{name}: exit code {ended.returncode}\n{ended.stderr}")
+                failed = 1
+                continue
             path = os.path.join(folder, "out", "nexmark", f"{name}.ndjson")
             _, columns, key, add = QUERIES[name]
             rows = read_result(path, columns, key, add)
