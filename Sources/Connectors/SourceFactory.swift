@@ -54,6 +54,8 @@ package enum SourceFactory {
                 parser: try RowParserFactory.make(format, fields: fields), metadata: rowMetadata)
         case .generate(let options):
             return try GenerateSource(options, fields: fields, metadata: rowMetadata)
+        case .nexmark(let options):
+            return try NexmarkSource(options, fields: fields, metadata: rowMetadata)
         case .topic(let options):
             guard let topics else { throw .noTopicStore(options.name) }
             return TopicSource(

@@ -96,6 +96,41 @@ struct EndTests {
         #expect(found.format == .none)
     }
 
+    @Test("read a view of the nexmark stream with its columns and event time")
+    func nexmark() throws {
+        let result = load(source("generate: {nexmark: bid, events: 500, seed: 3, rate: 200}"))
+        #expect(result.diagnostics.rendered == "")
+        let found = try #require(result.pipelines.first?.sources.first)
+        #expect(
+            found.connector
+                == .nexmark(NexmarkOptions(kind: .bid, seed: 3, events: 500, rate: 200)))
+        #expect(
+            found.output.schema.fields.map(\.name)
+                == ["auction", "bidder", "price", "channel", "url", "dateTime", "extra"])
+        #expect(found.eventTime.value == .expression(.column(5, Field("dateTime", .timestamp))))
+
+        let other = load(
+            source(
+                """
+                generate: {nexmark: auction, events: 5, start: 2026-06-01T00:00:00Z}
+                event_time: {column: expires}
+                metadata: {seen: arrival}
+                """))
+        #expect(other.diagnostics.rendered == "")
+        let auctions = try #require(other.pipelines.first?.sources.first)
+        #expect(
+            auctions.connector
+                == .nexmark(
+                    NexmarkOptions(
+                        kind: .auction, seed: 0, events: 5, startMicros: 1_780_272_000_000_000)))
+        #expect(
+            auctions.eventTime.value == .expression(.column(6, Field("expires", .timestamp))))
+        #expect(auctions.output.schema.fields.last?.name == "seen")
+        let arrival = load(
+            source("generate: {nexmark: person, events: 5}\nevent_time: arrival"))
+        #expect(arrival.pipelines.first?.sources.first?.eventTime.value == .arrival)
+    }
+
     @Test(
         "write rows that change by key or as a changelog",
         arguments: [

@@ -124,6 +124,29 @@ struct FingerprintTests {
         #expect(Set(names) == Set(changed.split(separator: " ").map(String.init)))
     }
 
+    @Test(
+        "of a nexmark source see what its rows depend on, and not how many there are",
+        arguments: [
+            ("nexmark: bid", "nexmark: auction", true), ("seed: 1", "seed: 2", true),
+            ("rate: 200", "rate: 100", true), ("events: 50", "events: 60", false),
+            ("seed: 1", "seed: 1, start: 2026-01-01T00:00:00Z", false),
+            ("seed: 1", "seed: 1, start: 2026-01-02T00:00:00Z", true),
+        ])
+    func nexmark(_ old: String, _ new: String, _ isOther: Bool) throws {
+        let text = """
+            pipeline: p
+            sources:
+              s: {generate: {nexmark: bid, seed: 1, rate: 200, events: 50}}
+            sinks:
+              out: {from: s, stdout: {}, format: json}
+            """
+        let first = try spec(text)
+        let second = try spec(text.replacing(old, with: new))
+        #expect((first.fingerprints()["s"] != second.fingerprints()["s"]) == isOther)
+        let isSame = new == old || new.contains("01-01")
+        #expect((first.meaning == second.meaning) == isSame)
+    }
+
     @Test("of state do not see what comes after it")
     func state() throws {
         let first = try spec()

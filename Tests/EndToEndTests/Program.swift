@@ -36,7 +36,10 @@ struct Program {
     private let errorsURL: URL
 
     /// Starts the program in a folder, without standard input.
-    init(_ arguments: [String], in folder: TemporaryFolder) throws {
+    /// `variables` are set besides the test's own.
+    init(
+        _ arguments: [String], in folder: TemporaryFolder, variables: [String: String] = [:]
+    ) throws {
         try #require(
             FileManager.default.isExecutableFile(atPath: Program.path),
             "there is no \(Program.path); 'swift build' makes it, or set PIPELINED_BINARY")
@@ -49,6 +52,9 @@ struct Program {
         process.executableURL = URL(fileURLWithPath: Program.path)
         process.arguments = arguments
         process.currentDirectoryURL = folder.url
+        if !variables.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
+        }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: outputURL)
         process.standardError = try FileHandle(forWritingTo: errorsURL)
@@ -56,8 +62,10 @@ struct Program {
     }
 
     /// Runs the program to its end.
-    static func run(_ arguments: [String], in folder: TemporaryFolder) throws -> Outcome {
-        try Program(arguments, in: folder).ended()
+    static func run(
+        _ arguments: [String], in folder: TemporaryFolder, variables: [String: String] = [:]
+    ) throws -> Outcome {
+        try Program(arguments, in: folder, variables: variables).ended()
     }
 
     var isRunning: Bool { process.isRunning }

@@ -8,6 +8,12 @@ package let repositoryRoot: URL = URL(fileURLWithPath: #filePath)
 /// Whether goldens are written instead of compared: `RECORD_GOLDENS=1`.
 package let isRecordingGoldens = ProcessInfo.processInfo.environment["RECORD_GOLDENS"] == "1"
 
+/// The text of `Tests/Goldens/NAME`, for goldens that something else than the code under test makes.
+package func golden(_ name: String) -> String? {
+    let folder = repositoryRoot.appendingPathComponent("Tests/Goldens")
+    return try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+}
+
 /// Compares a text with `Tests/Goldens/NAME`, or writes it there when `RECORD_GOLDENS=1`.
 ///
 /// - Parameters:

@@ -79,23 +79,42 @@ extension SpecFields {
                 example: "refresh: 1m"),
         ])
 
+    /// Fields of `generate` that go with `nexmark` alone.
+    static let generateOfNexmark = ["events", "start"]
+
     package static let generate = FieldGroup(
         "generate", at: "sources.NAME.generate",
         [
             SpecField(
                 "rate", .number, unit: "rows per second",
-                "How fast rows are made; as fast as they are taken otherwise.",
+                "How fast rows are made; as fast as they are taken otherwise. With `nexmark`: events "
+                    + "per second of event time, a whole number, by default 10000.",
                 example: "rate: 1000"),
             SpecField(
-                "count", .integer, unit: "rows", "How many rows are made; no end otherwise.",
+                "count", .integer, unit: "rows",
+                "How many rows are made; no end otherwise. Not with `nexmark`.",
                 example: "count: 10000"),
             SpecField(
                 "seed", .integer, default: "0",
                 "Row n is a function of the seed and n alone.", example: "seed: 42"),
             SpecField(
-                "columns", .mapping, required: true,
-                "What fills each column of `schema`; see *generate column*.",
+                "columns", .mapping,
+                "What fills each column of `schema`; see *generate column*. Required, except with "
+                    + "`nexmark`.",
                 example: "columns: {ad_id: {key: {prefix: ad-, count: 1000}}, user_id: uuid}"),
+            SpecField(
+                "nexmark", .choice(["person", "auction", "bid"]),
+                "Rows of an auction house instead of `columns`: all that share seed, rate and start "
+                    + "are views of one stream of events. Brings its columns and event time.",
+                example: "nexmark: bid"),
+            SpecField(
+                "events", .integer, unit: "events",
+                "With `nexmark`, required: how many events of all three kinds there are; 46 of 50 are "
+                    + "bids, 3 auctions and 1 is a person.", example: "events: 1000000"),
+            SpecField(
+                "start", .text,
+                "With `nexmark`: the first event's time, RFC 3339; 2026-01-01T00:00:00Z otherwise.",
+                example: "start: 2026-06-01T00:00:00Z"),
         ])
 
     package static let generateColumn = FieldGroup(

@@ -32,6 +32,8 @@ extension LoadContext {
         case "topic": return readTopicSource(node, topic, role: role).map { .topic($0) }
         case "file": return readFileSource(node, role).map { .file($0) }
         case "stdin": return takesNothing("stdin", node) ? .stdin : nil
+        case "generate" where isNexmark(node):
+            return readNexmark(node).map { .nexmark($0) }
         case "generate":
             guard let options = readGenerate(node, schema) else { return nil }
             if role == .table, options.count == nil {

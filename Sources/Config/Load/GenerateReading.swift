@@ -7,8 +7,20 @@ extension LoadContext {
         let rate = generate.has("rate") ? generate.positiveNumber("rate") : nil
         let count = generate.has("count") ? generate.integer("count", in: 0...Int64.max) : nil
         let seed = generate.integer("seed", in: Int64.min...Int64.max) ?? 0
+        for name in SpecFields.generateOfNexmark where generate.has(name) {
+            report(
+                .isNot(
+                    name, "goes with 'nexmark'", at: location(generate.keyRange(name)),
+                    help: name == "events"
+                        ? "write count: 10000" : "give a column time: {start: …}"))
+        }
+        guard generate.has("columns") else {
+            if let field = SpecFields.generate["columns"] {
+                report(.missingField(field, owner: generate.owner, at: location(generate.start)))
+            }
+            return nil
+        }
         let entries = generate.namedEntries("columns")
-        guard generate.has("columns") else { return nil }
 
         let names = schema.fields.map(\.name)
         for entry in entries where !names.contains(entry.key.text) {

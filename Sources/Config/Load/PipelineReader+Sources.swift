@@ -30,7 +30,9 @@ extension PipelineReader {
     }
 
     private func readSchema(_ reader: FieldReader, _ topic: ReadTopic?) -> ReadSchema {
-        reader.has("topic") ? readTopicSchema(reader, topic) : context.readSchema(reader)
+        if reader.has("topic") { return readTopicSchema(reader, topic) }
+        return context.isNexmark(reader)
+            ? context.readNexmarkSchema(reader) : context.readSchema(reader)
     }
 
     func readTable(_ node: NodeDeclaration) {
@@ -78,7 +80,7 @@ extension PipelineReader {
                         at: context.location(reader.keyRange("stdin"))))
             }
             stdinReader = name
-        case .generate, .topic, nil: break
+        case .generate, .nexmark, .topic, nil: break
         }
     }
 
@@ -176,7 +178,16 @@ extension PipelineReader {
     private func readEventTime(
         _ reader: FieldReader, _ shape: NodeShape, owner: String
     ) -> EventTimeSpec? {
-        guard reader.has("event_time") else { return EventTimeSpec(value: .arrival) }
+        guard reader.has("event_time") else {
+            let name = NexmarkOptions.Column.dateTime.rawValue
+            guard context.isNexmark(reader), let index = shape.schema.index(of: name) else {
+                return EventTimeSpec(value: .arrival)
+            }
+            var spec = EventTimeSpec(value: .expression(.column(index, shape.schema[index])))
+            // Its times are where `start` says, on whichever side of the clock, and none is wrong.
+            spec.maxFutureMicros = .max
+            return spec
+        }
         guard let value = reader.value("event_time") else { return nil }
         if case .scalar(let scalar) = value.content {
             if scalar.text == "arrival" { return EventTimeSpec(value: .arrival) }

@@ -22,6 +22,13 @@ extension CanonicalEncoder {
             guard depth == .meaning else { return }
             write(options.count) { $0.write($1) }
             write(options.rate) { $0.write(Literal.double($1)) }
+        case .nexmark(let options):
+            write("nexmark")
+            write(options.kind.rawValue)
+            write(Int64(bitPattern: options.seed))
+            write(options.rate)
+            write(options.startMicros)
+            if depth == .meaning { write(options.events) }
         case .topic(let options):
             write("topic")
             write(options.name)

@@ -5,6 +5,7 @@ package enum SourceConnector: Hashable, Sendable {
     case file(FileSourceOptions)
     case stdin
     case generate(GenerateOptions)
+    case nexmark(NexmarkOptions)
     case topic(TopicSourceOptions)
 }
 

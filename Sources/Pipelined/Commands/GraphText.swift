@@ -86,6 +86,7 @@ enum GraphText {
         case .file(let options): return "file \(options.path)"
         case .stdin: return "stdin"
         case .generate: return "generate"
+        case .nexmark(let options): return "generate nexmark \(options.kind.rawValue)"
         case .topic(let options): return "topic \(options.name)"
         }
     }
