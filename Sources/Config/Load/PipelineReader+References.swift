@@ -134,7 +134,7 @@ extension PipelineReader {
                     at: place))
             return nil
         case .unmatched where !isJoin:
-            context.report(.noSuchPort("unmatched", node: name, needs: "a join", at: place))
+            context.report(.noSuchPort("unmatched", node: name, needs: "a join of a table or with bounds", at: place))
             return nil
         default: break
         }
