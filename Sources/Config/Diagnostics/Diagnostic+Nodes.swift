@@ -206,7 +206,7 @@ extension Diagnostic {
             ?? "'mode: upsert' with a 'key'"
         return Diagnostic(
             "the rows of '\(name)' change, and this sink only appends", at: place,
-            label: "an aggregate without a window gives changes",
+            label: "an aggregate without a window and a join without bounds give changes",
             help: "write \(upsert) or 'mode: changelog', or give the aggregate a 'window'")
     }
 }

@@ -16,11 +16,15 @@ extension SpecFields {
                 example: "where: event_type = 'view'"),
             SpecField(
                 "join", .mapping,
-                "Looks up a table; see *join*. At most one of `join`, `aggregate`.",
+                "Looks up a table or joins a stream; see *join*. At most one of `join`, `aggregate`.",
                 example: "join: {table: campaigns, match: [ad_id]}"),
             SpecField(
                 "aggregate", .mapping, "Groups rows; see *aggregate*.",
                 example: "aggregate: {group_by: [user], compute: {n: count(*)}}"),
+            SpecField(
+                "state_ttl", .duration,
+                "Joins with `within: unbounded`: how far behind the watermark a row is let go; rows "
+                    + "further apart do not meet. Never, otherwise.", example: "state_ttl: 7d"),
             SpecField(
                 "add", .items,
                 "More columns: `name: expression`, each seeing the ones before; an existing name is "
@@ -36,25 +40,64 @@ extension SpecFields {
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
         ],
         later: [
-            "top", "deduplicate", "over", "unnest", "parse", "pattern", "state_ttl",
+            "top", "deduplicate", "over", "unnest", "parse", "pattern",
         ])
 
     package static let join = FieldGroup(
         "join", at: "steps.NAME.join",
         [
             SpecField(
-                "table", .node, required: true, "The table that is looked up.",
+                "table", .node, "The table that is looked up; either this or `stream`.",
                 example: "table: campaigns"),
             SpecField(
-                "match", .either("a list of columns, or a map of expressions to key columns"),
-                required: true, "What equals each column of the table's key.",
+                "stream", .node, "The stream that is joined: a source, a step or a port.",
+                example: "stream: payments"),
+            SpecField(
+                "match",
+                .either(
+                    "a list of columns, or a map of left expressions to right ones (of a table: key "
+                        + "columns)"), required: true,
+                "What is equal; of a table, to each column of its key. Null equals nothing.",
                 example: "match: {lower(ad): ad_id}"),
             SpecField(
-                "type", .choice(["inner", "left"]), default: "inner",
-                "`left` keeps rows without a partner, with nulls. Either way `STEP.unmatched` has "
-                    + "them.", example: "type: left"),
+                "type", .choice(["inner", "left", "right", "full"]), default: "inner",
+                "`left` keeps rows without a partner, with nulls; of streams `right` and `full`, too, "
+                    + "once it is sure that none comes. `STEP.unmatched` has the left ones.",
+                example: "type: left"),
+            SpecField(
+                "within", .either("a duration, a mapping, or `unbounded`"),
+                "Streams: how near in event time two rows must be; see *within*.",
+                example: "within: 1h"),
+            SpecField(
+                "window", .choice(["inherit"]),
+                "Streams, in place of `within`: both sides come from steps with equal windows; rows "
+                    + "of one window are joined, and the join closes with it.",
+                example: "window: inherit"),
+            SpecField(
+                "where", .expression,
+                "Streams: also part of the match; sees the columns of both sides.",
+                example: "where: payments.amount >= orders.amount"),
         ],
-        later: ["stream", "as_of", "wait", "within", "window", "where"])
+        later: ["as_of", "wait"])
+
+    package static let within = FieldGroup(
+        "within", at: "steps.NAME.join.within",
+        [
+            SpecField(
+                "before", .duration, default: "0s", "How much earlier a right row may be.",
+                example: "before: 5m"),
+            SpecField(
+                "after", .duration, default: "0s", "How much later a right row may be.",
+                example: "after: 1h"),
+            SpecField(
+                "from", .expression,
+                "With `to`, in place of the two: the first instant of a right row, a timestamp over "
+                    + "the left columns. It is not before the left row's own time; such rows are "
+                    + "invalid.", example: "from: auctions.opened_at"),
+            SpecField(
+                "to", .expression, "The last instant; the row's interval closes behind it.",
+                example: "to: auctions.expires_at"),
+        ])
 
     package static let aggregate = FieldGroup(
         "aggregate", at: "steps.NAME.aggregate",

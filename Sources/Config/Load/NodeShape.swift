@@ -13,17 +13,20 @@ struct NodeShape {
     var isOpen = false
     /// nil when it could not be found out.
     var change: NodeOutput.Change?
+    /// The window that each row is a result of, while its bounds are among the columns.
+    var window: AggregateSpec.Window?
 
     static let unknown = NodeShape(schema: Schema([]), isOpen: true, change: nil)
 
     init(
         schema: Schema, doubtful: Set<String> = [], isOpen: Bool = false,
-        change: NodeOutput.Change?
+        change: NodeOutput.Change?, window: AggregateSpec.Window? = nil
     ) {
         self.schema = schema
         self.doubtful = doubtful
         self.isOpen = isOpen
         self.change = change
+        self.window = window
     }
 
     /// Of every node's `.invalid` port.

@@ -7,12 +7,19 @@ extension PipelineReader {
     ) -> VerbResult {
         let step = linked.reader
         var result = VerbResult(
-            verb: nil, schema: input.schema, scope: scope, change: input.change)
+            verb: nil, schema: input.schema, scope: scope, change: input.change,
+            window: input.window)
         guard let join = step.mapping("join", SpecFields.join) else {
             result.scope.isOpen = true
             return result
         }
-        let isStreamJoin = join.has("stream") || join.hasForeignKeys
+        for name in ["within", "window", "where"] where join.has(name) {
+            context.report(
+                .isNot(
+                    name, "is for joins of streams",
+                    at: context.location(join.keyRange(name)),
+                    help: "write 'stream' in place of 'table', or leave it out"))
+        }
         if case .updating? = input.change {
             context.report(
                 .notSupported(
@@ -20,7 +27,14 @@ extension PipelineReader {
                     help: "join before the aggregate, or give the aggregate a 'window'"))
         }
         let kind = readJoinKind(join)
-        if isStreamJoin, !join.has("table") {
+        if !join.has("table") {
+            if !join.hasForeignKeys {
+                context.report(
+                    .isNot(
+                        "join", "says neither 'table' nor 'stream'",
+                        at: context.location(step.keyRange("join"))))
+            }
+            hasBrokenReferences = true
             result.scope.isOpen = true
             return result
         }
@@ -38,7 +52,7 @@ extension PipelineReader {
         let key = tableKeys[table] ?? []
         let isKeyKnown = tableShape.change != nil
         let match = readMatch(join, scope, table: table, key: key, isKeyKnown: isKeyKnown)
-        addTableColumns(&result, table: table, tableShape, match: match)
+        addRightColumns(&result, table: table, tableShape, sameNames: match.sameNames)
         result.scope.owner = linked.node.name
         result.sides = (scope.entries.first?.qualifier, table, step.keyRange("join"))
         if let kind, let expressions = match.expressions {
@@ -55,7 +69,9 @@ extension PipelineReader {
     private func readJoinKind(_ join: FieldReader) -> TableJoinSpec.Kind? {
         if let text = join.text("type"), ["right", "full"].contains(text.value) {
             context.report(
-                .notSupported("join type '\(text.value)'", at: context.location(text.scalar)))
+                .isNot(
+                    "type", "of a join to a table is inner or left",
+                    at: context.location(text.scalar)))
             return nil
         }
         return join.choice("type", TableJoinSpec.Kind.self)
@@ -147,14 +163,14 @@ extension PipelineReader {
     }
 
     /// A left side, which may be an expression, and the key column that it equals.
-    private struct MatchItem {
+    struct MatchItem {
         let left: LocatedScalar
         let right: LocatedScalar
         /// Whether the left side is a column's name and nothing else.
         let isColumn: Bool
     }
 
-    private func matchItems(_ value: LocatedValue) -> [MatchItem] {
+    func matchItems(_ value: LocatedValue) -> [MatchItem] {
         switch value.content {
         case .broken: return []
         case .mapping(let entries):
@@ -179,12 +195,12 @@ extension PipelineReader {
         }
     }
 
-    /// Puts the table's columns behind those of the input. One that the input has too keeps a name
+    /// Puts the right side's columns behind those of the input. One that the input has too keeps a name
     /// of its own, `table.column`, until `select` says what becomes of it.
-    private func addTableColumns(
-        _ result: inout VerbResult, table: String, _ shape: NodeShape, match: Match
+    func addRightColumns(
+        _ result: inout VerbResult, table: String, _ shape: NodeShape, sameNames: Set<String>
     ) {
-        for field in shape.schema.fields where !match.sameNames.contains(field.name) {
+        for field in shape.schema.fields where !sameNames.contains(field.name) {
             let index = result.schema.count
             let isShared = result.schema.index(of: field.name) != nil
             if isShared { result.shared.append(index) }

@@ -11,8 +11,12 @@ struct LinkedStep {
     let node: NodeDeclaration
     let reader: FieldReader
     let inputs: [ReadReference]
+    /// The right side of a join of streams.
+    let right: ReadReference?
     /// Whether an input could not be found.
     let isBroken: Bool
+
+    var allInputs: [ReadReference] { inputs + [right].compactMap { $0 } }
 }
 
 extension PipelineReader {
@@ -29,9 +33,16 @@ extension PipelineReader {
             }
             let (inputs, isBroken) = readInputs(reader)
             linked.append(
-                LinkedStep(node: node, reader: reader, inputs: inputs, isBroken: isBroken))
+                LinkedStep(
+                    node: node, reader: reader, inputs: inputs, right: readRightInput(node),
+                    isBroken: isBroken))
         }
         return ordered(linked)
+    }
+
+    /// `stream:` of a join.
+    private func readRightInput(_ step: NodeDeclaration) -> ReadReference? {
+        step.member("join").flatMap { member($0, "stream") }.flatMap { readReference($0) }
     }
 
     /// `from:` of a step: one reference or a list.
@@ -99,20 +110,31 @@ extension PipelineReader {
         }
         let portName = String(parts[1])
         let isWindowed = node.member("aggregate").flatMap { member($0, "window") } != nil
-        let isJoin = node.member("join") != nil
+        let join = node.member("join")
+        let isStreamJoin = join.flatMap { member($0, "stream") } != nil
+        let isRegular =
+            if case .scalar(let within)? = join.flatMap({ member($0, "within") })?.content {
+                within.text == "unbounded"
+            } else {
+                false
+            }
+        let isJoin = join != nil && !isRegular
+        let hasLate = isWindowed || isStreamJoin
         guard let port = NodeReference.Port(rawValue: portName), port != .main else {
             let ports =
-                (isWindowed ? ["late"] : []) + (isJoin ? ["unmatched"] : []) + ["invalid"]
+                (hasLate ? ["late"] : []) + (isJoin ? ["unmatched"] : []) + ["invalid"]
             context.report(.unknownPort(portName, node: name, ports: ports, at: place))
             return nil
         }
         switch port {
-        case .late where !isWindowed:
+        case .late where !hasLate:
             context.report(
-                .noSuchPort("late", node: name, needs: "an aggregate with a window", at: place))
+                .noSuchPort(
+                    "late", node: name, needs: "an aggregate with a window or a join of streams",
+                    at: place))
             return nil
         case .unmatched where !isJoin:
-            context.report(.noSuchPort("unmatched", node: name, needs: "a join", at: place))
+            context.report(.noSuchPort("unmatched", node: name, needs: "a join of a table or with bounds", at: place))
             return nil
         default: break
         }
@@ -136,7 +158,9 @@ extension PipelineReader {
     private func ordered(_ steps: [LinkedStep]) -> [LinkedStep] {
         var indexes: [String: Int] = [:]
         for (index, step) in steps.enumerated() { indexes[step.node.name] = index }
-        let feeders = steps.map { step in step.inputs.compactMap { indexes[$0.reference.node] } }
+        let feeders = steps.map { step in
+            step.allInputs.compactMap { indexes[$0.reference.node] }
+        }
         var waiting = feeders.map(\.count)
         var readers = Array(repeating: [Int](), count: steps.count)
         for (index, feeders) in feeders.enumerated() {
@@ -182,7 +206,8 @@ extension PipelineReader {
             let turn = cycle.firstIndex(of: first) ?? 0
             let names = (cycle[turn...] + cycle[..<turn] + [first]).map { steps[$0].node.name }
             let step = steps[first]
-            let scalar = step.inputs.first { $0.reference.node == names[names.count - 2] }?.scalar
+            let scalar = step.allInputs.first { $0.reference.node == names[names.count - 2] }?
+                .scalar
             context.report(.cycle(names, at: context.location(scalar ?? step.node.key)))
         }
     }

@@ -8,6 +8,8 @@ struct VerbResult {
     /// How expressions may name its columns.
     var scope: ColumnScope
     var change: NodeOutput.Change?
+    /// As of ``NodeShape``.
+    var window: AggregateSpec.Window?
     /// Columns of a join that both sides have: right ones, by position.
     var shared: [Int] = []
     /// The two sides of a join, and where it stands.
@@ -38,7 +40,8 @@ extension PipelineReader {
         let shape = NodeShape(
             schema: output.schema, doubtful: output.doubtful,
             isOpen: columns.scope.isOpen && output.isOpen,
-            change: outputChange(verb.change, columns, projection))
+            change: outputChange(verb.change, columns, projection),
+            window: outputWindow(verb, columns, projection))
         shapes[step.node.name] = shape
         guard let stepVerb = verb.verb, let change = shape.change else { return }
         steps.append(
@@ -81,6 +84,7 @@ extension PipelineReader {
                         input.scalar.text, cause, at: context.location(input.scalar)))
             }
             result.doubtful.formUnion(other.doubtful)
+            if other.window != result.window { result.window = nil }
             switch (result.change, other.change) {
             case (.append?, .append?): break
             case (nil, _), (_, nil): result.change = nil
@@ -112,6 +116,12 @@ extension PipelineReader {
         _ step: LinkedStep, _ input: NodeShape, _ scope: ColumnScope
     ) -> VerbResult {
         let reader = step.reader
+        if reader.has("state_ttl"), step.right == nil {
+            context.report(
+                .isNot(
+                    "state_ttl", "is for joins of streams with 'within: unbounded'",
+                    at: context.location(reader.keyRange("state_ttl"))))
+        }
         let verbs = ["join", "aggregate"].compactMap { reader.key($0) }.sorted {
             $0.range.lowerBound < $1.range.lowerBound
         }
@@ -120,11 +130,14 @@ extension PipelineReader {
                 .severalVerbs(verbs[0].text, verbs[1].text, at: context.location(verbs[1])))
         }
         switch verbs.first?.text {
+        case "join" where step.node.member("join")?.has("stream") == true:
+            return readStreamJoin(step, input, scope)
         case "join": return readJoin(step, input, scope)
         case "aggregate": return readAggregate(step, input, scope)
         default:
             var result = VerbResult(
-                verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change)
+                verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change,
+                window: input.window)
             // Another verb was reported; what it would give is not known.
             if reader.hasForeignKeys { result.scope.isOpen = true }
             return result
@@ -157,6 +170,22 @@ extension PipelineReader {
             }
         }
         return additions
+    }
+
+    /// The verb's window, while nothing has replaced or left out its bounds.
+    private func outputWindow(
+        _ verb: VerbResult, _ columns: StepColumns, _ projection: [NamedExpression]
+    ) -> AggregateSpec.Window? {
+        let bounds = ["window_start", "window_end"].compactMap { verb.schema.index(of: $0) }
+        let isKept =
+            bounds.count == 2
+            && bounds.allSatisfy { index in
+                !columns.replaced.contains(index)
+                    && projection.contains {
+                        $0.expression.plainColumn == index && $0.name == verb.schema[index].name
+                    }
+            }
+        return isKept ? verb.window : nil
     }
 
     /// Whether the output still changes, and whether its key is still among the columns.

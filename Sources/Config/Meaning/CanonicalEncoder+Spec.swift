@@ -200,6 +200,7 @@ extension CanonicalEncoder {
             write(join.kind.rawValue)
             write(join.match) { $0.write($1) }
             write(join.tableColumns) { $0.write(Int64($1)) }
+        case .streamJoin(let join): write(join)
         case .aggregate(let aggregate):
             write("aggregate")
             switch aggregate.window {
@@ -216,10 +217,44 @@ extension CanonicalEncoder {
         }
     }
 
+    private mutating func write(_ join: StreamJoinSpec) {
+        write("stream join")
+        write(join.rightSchema)
+        write(join.kind.rawValue)
+        switch join.bounds {
+        case .around(let before, let after):
+            write("around")
+            write(before)
+            write(after)
+        case .between(let from, let to):
+            write("between")
+            write(from)
+            write(to)
+        case .unbounded(let timeToLive):
+            write("unbounded")
+            write(timeToLive) { $0.write($1) }
+        case .sameWindow: write("same window")
+        }
+        write(join.leftMatch) { $0.write($1) }
+        write(join.rightMatch) { $0.write($1) }
+        write(join.condition) { $0.write($1) }
+        write(join.leftIsAppend)
+        write(join.rightIsAppend)
+    }
+
     /// What comes out of a step, besides its state.
     mutating func writeOutput(_ step: StepSpec) {
         if case .aggregate(let aggregate) = step.verb {
             write(aggregate.compute) { $0.write($1) }
+        }
+        if case .streamJoin(let join) = step.verb {
+            write(join.columns) { encoder, column in
+                switch column {
+                case .left(let index): encoder.write("left \(index)")
+                case .right(let index): encoder.write("right \(index)")
+                case .either(let left, let right): encoder.write("either \(left) \(right)")
+                }
+            }
         }
         write(step.verbSchema)
         write(step.additions) { $0.write($1) }

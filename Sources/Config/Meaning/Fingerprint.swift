@@ -18,19 +18,21 @@ extension PipelineSpec {
         return all.filter { statefulNodes.contains($0.key) }
     }
 
-    /// Nodes that keep something in the checkpoint: sources their positions, tables and aggregates
-    /// their rows, and sinks that are written by a key which is not the stream's own what stands
+    /// Nodes that keep something in the checkpoint: sources their positions, tables,
+    /// aggregates and joins of streams their rows, and sinks that are written by a key which is not the stream's own what stands
     /// under it. In the order of the spec.
     package var statefulNodes: [String] {
-        let aggregates = steps.filter {
-            if case .aggregate = $0.verb { return true }
-            return false
+        let keeping = steps.filter {
+            switch $0.verb {
+            case .aggregate, .streamJoin: return true
+            case .none, .join: return false
+            }
         }
         let rekeyed = sinks.filter { sink in
             if case .upsert(let key) = sink.mode, let own = sink.inputKey { return key != own }
             return false
         }
-        return sources.map(\.name) + tables.map(\.name) + aggregates.map(\.name)
+        return sources.map(\.name) + tables.map(\.name) + keeping.map(\.name)
             + rekeyed.map(\.name)
     }
 
@@ -51,7 +53,7 @@ extension PipelineSpec {
         }
         encoder.write(steps.sorted { $0.name < $1.name }) { encoder, step in
             encoder.write(step.name)
-            encoder.write(step.inputs) { encoder, input in
+            encoder.write(step.allInputs) { encoder, input in
                 encoder.write(input.node)
                 encoder.write(input.port.rawValue)
             }
@@ -98,7 +100,7 @@ extension PipelineSpec {
         }
         for step in steps {
             var encoder = begin()
-            encoder.write(step.inputs) { encoder, input in
+            encoder.write(step.allInputs) { encoder, input in
                 encoder.write(feed(input, output, besides))
             }
             if case .join(let join) = step.verb { encoder.write(output[join.table] ?? "") }

@@ -94,11 +94,12 @@ package struct PipelineExplanation: Hashable, Sendable {
     }
 
     private static func explain(_ step: StepSpec) -> Node {
-        var inputs = step.inputs.map(\.text)
+        var inputs = step.allInputs.map(\.text)
         var state = State.none
         switch step.verb {
         case .none: break
         case .join(let join): inputs.append(join.table)
+        case .streamJoin(let join): state = join.explainedState
         case .aggregate(let aggregate):
             switch aggregate.window {
             case .none where aggregate.groups.isEmpty: state = .bounded("one group")
@@ -149,6 +150,22 @@ package struct PipelineExplanation: Hashable, Sendable {
     }
 }
 
+extension StreamJoinSpec {
+    fileprivate var explainedState: PipelineExplanation.State {
+        switch bounds {
+        case .around(let before, let after):
+            let longest = formatDuration(micros: max(before, after))
+            return .bounded("the rows of both sides, \(longest) at most")
+        case .between(_, let to):
+            return .bounded("left rows until '\(to.text)', right ones until their own time")
+        case .unbounded(let timeToLive?):
+            return .bounded("the rows of both sides, \(formatDuration(micros: timeToLive))")
+        case .unbounded(nil): return .unbounded("grows with the number of rows")
+        case .sameWindow: return .bounded("the rows of open windows")
+        }
+    }
+}
+
 extension TopicSourceOptions {
     /// Why two runs may see other rows of the topic.
     fileprivate var notRepeatable: [String] {
@@ -176,6 +193,7 @@ extension StepSpec {
         switch verb {
         case .none: break
         case .join(let join): all += join.match
+        case .streamJoin(let join): all += join.expressions
         case .aggregate(let aggregate):
             all += (aggregate.groups + aggregate.compute).map(\.expression)
             all += aggregate.calls.flatMap { [$0.argument, $0.filter].compactMap { $0 } }

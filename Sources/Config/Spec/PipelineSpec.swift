@@ -267,12 +267,19 @@ package struct StepSpec: Hashable, Sendable {
         self.projection = projection
         self.output = output
     }
+
+    /// Every stream that feeds the step: those of `from`, then the right side of a join.
+    package var allInputs: [NodeReference] {
+        if case .streamJoin(let join) = verb { return inputs + [join.right] }
+        return inputs
+    }
 }
 
 /// What a step does besides its clauses.
 package enum StepVerb: Hashable, Sendable {
     case none
     case join(TableJoinSpec)
+    case streamJoin(StreamJoinSpec)
     case aggregate(AggregateSpec)
 }
 

@@ -133,3 +133,11 @@ package enum CoreValue: Hashable, Sendable {
 private func isDigit(_ byte: UInt8) -> Bool {
     byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
 }
+
+extension LocatedValue {
+    /// Whether it is a mapping with this key.
+    func has(_ key: String) -> Bool {
+        guard case .mapping(let entries) = content else { return false }
+        return entries.contains { $0.key.text == key }
+    }
+}

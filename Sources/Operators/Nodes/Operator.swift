@@ -27,10 +27,14 @@ package protocol Operator: AnyObject {
 
     /// How far behind its input's watermark the operator may still emit rows, microseconds.
     var holdMicros: Int64 { get }
+
+    /// The same for the rows that go to the unmatched port.
+    var unmatchedHoldMicros: Int64 { get }
 }
 
 extension Operator {
     package var holdMicros: Int64 { 0 }
+    package var unmatchedHoldMicros: Int64 { holdMicros }
     package func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput) {}
     package func capture(into changes: inout StateChanges) {}
     package func restore(_ entry: StateEntry) throws(StateError) {
@@ -47,6 +51,9 @@ package protocol OperatorOutput: AnyObject {
     /// Rows that came too late for every window they belong to; the operator's input columns.
     /// `wasInTime` marks rows that were in time by their own split but whose windows had fired.
     func emitLate(_ batch: Batch, wasInTime: Bool)
+
+    /// Late rows that no port has the columns of.
+    func countLate(_ count: Int, wasInTime: Bool)
 
     /// Rows of a join without a partner; the operator's input columns.
     func emitUnmatched(_ batch: Batch)

@@ -28,7 +28,7 @@ enum GraphText {
             Node(name: $0.name, kind: "table", detail: connector($0.connector), inputs: [])
         }
         nodes += spec.steps.map { step in
-            var inputs = step.inputs
+            var inputs = step.allInputs
             if case .join(let join) = step.verb {
                 inputs.append(NodeReference(node: join.table, port: .main))
             }
@@ -105,6 +105,8 @@ enum GraphText {
         switch step.verb {
         case .none: break
         case .join(let join): words.append("\(join.kind.rawValue) join \(join.table)")
+        case .streamJoin(let join):
+            words.append("\(join.kind.rawValue) join \(join.right.text)")
         case .aggregate(let aggregate): words.append(self.aggregate(aggregate))
         }
         if let having = step.having { words.append("having \(having.text)") }

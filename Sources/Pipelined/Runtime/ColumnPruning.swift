@@ -3,8 +3,8 @@ import Operators
 
 /// Leaves out of a spec the columns that nothing reads, so that sources do not build them.
 ///
-/// Pure. State must not depend on what some later step reads: tables keep all their columns and
-/// aggregates all their calls.
+/// Pure. State must not depend on what some later step reads: tables and joins of streams keep all
+/// their columns and aggregates all their calls.
 enum ColumnPruning {
     static func prune(_ spec: PipelineSpec) -> PipelineSpec {
         var needs = Needs(spec)
@@ -28,7 +28,7 @@ enum ColumnPruning {
         init(_ spec: PipelineSpec) {
             for sink in spec.sinks { add(sink.inputSchema.fields.map(\.name), of: sink.input) }
             for step in spec.steps {
-                for input in step.inputs where input.port == .late || input.port == .unmatched {
+                for input in step.allInputs where input.port == .late || input.port == .unmatched {
                     portsRead.insert(input.node)
                 }
             }
@@ -87,6 +87,9 @@ enum ColumnPruning {
             result.projection.map { Field($0.name, $0.expression.type) })
         let names = result.inputSchema.fields.map(\.name)
         for input in step.inputs { needs.add(names, of: input) }
+        if case .streamJoin(let join) = step.verb {
+            needs.add(join.rightSchema.fields.map(\.name), of: join.right)
+        }
         return result
     }
 
@@ -107,6 +110,7 @@ enum ColumnPruning {
         case .join(let join):
             input.formUnion(needed.filter { $0 < step.inputSchema.count })
             for expression in join.match { input.formUnion(expression.columns) }
+        case .streamJoin: input.formUnion(step.inputSchema.fields.indices)
         case .aggregate(let aggregate):
             for group in aggregate.groups { input.formUnion(group.expression.columns) }
             for call in aggregate.calls {
@@ -135,6 +139,10 @@ enum ColumnPruning {
             join.tableColumns = right.map { join.tableColumns[$0] }
             result.verb = .join(join)
             return VerbColumns(verbMap: verbMap)
+        case .streamJoin:
+            return VerbColumns(
+                verbMap: Dictionary(
+                    uniqueKeysWithValues: step.verbSchema.fields.indices.map { ($0, $0) }))
         case .aggregate(var aggregate):
             aggregate.groups = aggregate.groups.map {
                 NamedExpression(name: $0.name, expression: $0.expression.remapped(inputMap))

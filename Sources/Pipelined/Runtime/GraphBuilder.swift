@@ -90,9 +90,11 @@ struct GraphBuilder {
         let stages = try stages(of: step)
         var previous: GraphNode?
         for (index, stage) in stages.enumerated() {
+            var inputCount = index == 0 ? step.inputs.count : 1
+            if stage.right != nil { inputCount += 1 }
             let node = GraphNode(
-                stage.operation, counters: counters,
-                inputCount: index == 0 ? step.inputs.count : 1, inputSchema: stage.input,
+                stage.operation, counters: counters, inputCount: inputCount,
+                inputSchema: stage.input,
                 outputSchema: stage.output, invalid: invalid, context: context,
                 isFirst: index == 0, isLast: index == stages.count - 1, isVerb: stage.isVerb)
             if let previous {
@@ -101,6 +103,9 @@ struct GraphBuilder {
                 for (input, reference) in step.inputs.enumerated() {
                     try connect(reference, to: node, input: input, schema: step.inputSchema)
                 }
+            }
+            if let right = stage.right {
+                try connect(right.reference, to: node, input: 1, schema: right.schema)
             }
             graph.nodes.append(node)
             if stage.isStateful { graph.stateful.append((step.name, node)) }
@@ -122,6 +127,8 @@ struct GraphBuilder {
         let output: Schema
         var isVerb = false
         var isStateful = false
+        /// The second input of a join of streams; the first is the only other one.
+        var right: (reference: NodeReference, schema: Schema)?
     }
 
     /// `where`, the verb, and the clauses behind it; what would pass rows through is left out.
@@ -141,16 +148,22 @@ struct GraphBuilder {
             verb = Stage(
                 operation: try tableJoin(join, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true)
+        case .streamJoin(let join):
+            verb = Stage(
+                operation: streamJoin(join, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true,
+                right: (join.right, join.rightSchema))
         case .aggregate(let aggregate):
             verb = Stage(
                 operation: self.aggregate(aggregate, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true, isStateful: true)
         }
         var stages: [Stage] = []
-        if let filter = step.filter {
+        // A join has one left input, to which a union is brought together before.
+        if step.filter != nil || (verb.right != nil && step.inputs.count > 1) {
             stages.append(
                 Stage(
-                    operation: Transform(inputSchema: step.inputSchema, filter: filter),
+                    operation: Transform(inputSchema: step.inputSchema, filter: step.filter),
                     input: step.inputSchema, output: step.inputSchema))
         }
         stages.append(verb)
@@ -177,6 +190,33 @@ struct GraphBuilder {
             keepsUnmatched: join.kind == .left, inputSchema: step.inputSchema)
         table.add(operation)
         return operation
+    }
+
+    private func streamJoin(_ join: StreamJoinSpec, of step: StepSpec) -> any Operator {
+        let leftNames = Set(step.inputSchema.fields.map(\.name))
+        let rightFields = join.rightSchema.fields.map { field in
+            leftNames.contains(field.name)
+                ? Field("\(join.right.text).\(field.name)", field.type) : field
+        }
+        let plan = StreamJoinPlan(
+            kind: join.kind, left: .init(schema: step.inputSchema, match: join.leftMatch),
+            right: .init(schema: join.rightSchema, match: join.rightMatch),
+            condition: join.condition, pairSchema: Schema(step.inputSchema.fields + rightFields),
+            columns: join.columns)
+        switch join.bounds {
+        case .around(let before, let after):
+            return IntervalJoin(
+                plan, bounds: .around(beforeMicros: before, afterMicros: after))
+        case .between(let from, let to):
+            return IntervalJoin(plan, bounds: .between(from: from, to: to))
+        case .sameWindow:
+            // Rows of one window have one event time, right before its end.
+            return IntervalJoin(plan, bounds: .around(beforeMicros: 0, afterMicros: 0))
+        case .unbounded(let timeToLive):
+            return RegularJoin(
+                plan, timeToLiveMicros: timeToLive,
+                isAppend: (join.leftIsAppend, join.rightIsAppend), key: join.key)
+        }
     }
 
     private func aggregate(_ aggregate: AggregateSpec, of step: StepSpec) -> any Operator {

@@ -98,7 +98,7 @@ final class GraphNode: BatchReceiver, OperatorOutput {
     private(set) var watermark = Int64.min
 
     /// - Parameters:
-    ///   - isFirst: Counts the rows that come in for its step.
+    ///   - isFirst: Counts the rows that come in for its step; inputs behind the first always do.
     ///   - isLast: Counts the rows that go out of it.
     init(
         _ operation: any Operator, counters: NodeCounters, inputCount: Int, inputSchema: Schema,
@@ -119,7 +119,7 @@ final class GraphNode: BatchReceiver, OperatorOutput {
     }
 
     func receive(_ batch: Batch, input: Int) {
-        if isFirst { counters.rowsIn += Int64(batch.count) }
+        if isFirst || input > 0 { counters.rowsIn += Int64(batch.count) }
         operation.process(batch, input: input, now: context.now, to: self)
     }
 
@@ -134,11 +134,16 @@ final class GraphNode: BatchReceiver, OperatorOutput {
             self.watermark = lowest
             operation.advance(to: lowest, now: context.now, to: self)
         }
-        let (held, overflow) = self.watermark.subtractingReportingOverflow(operation.holdMicros)
-        let passed = self.watermark == .max ? .max : overflow ? .min : held
-        for port in [main, late, unmatched, invalid.port] {
-            port.send(watermark: passed, isIdle: active.isEmpty && !open.isEmpty)
-        }
+        let isIdle = active.isEmpty && !open.isEmpty
+        let passed = passedWatermark(holding: operation.holdMicros)
+        for port in [main, late, invalid.port] { port.send(watermark: passed, isIdle: isIdle) }
+        unmatched.send(
+            watermark: passedWatermark(holding: operation.unmatchedHoldMicros), isIdle: isIdle)
+    }
+
+    private func passedWatermark(holding hold: Int64) -> Int64 {
+        let (held, overflow) = watermark.subtractingReportingOverflow(hold)
+        return watermark == .max ? .max : overflow ? .min : held
     }
 
     /// Puts the watermark of a checkpoint back, without firing anything.
@@ -159,6 +164,11 @@ final class GraphNode: BatchReceiver, OperatorOutput {
         counters.late += Int64(batch.count)
         if wasInTime { counters.lateThoughInTime += Int64(batch.count) }
         late.send(batch)
+    }
+
+    func countLate(_ count: Int, wasInTime: Bool) {
+        counters.late += Int64(count)
+        if wasInTime { counters.lateThoughInTime += Int64(count) }
     }
 
     func emitUnmatched(_ batch: Batch) {

@@ -103,6 +103,8 @@ final class Collected: OperatorOutput {
     var batchCount = 0
     var late: [Row] = []
     var fired: [Row] = []
+    /// Late rows that are only counted.
+    var lateCount = 0
     var unmatched: [Row] = []
     var rejected: [Row] = []
     var reasons: [String] = []
@@ -115,6 +117,8 @@ final class Collected: OperatorOutput {
     func emitLate(_ batch: Batch, wasInTime: Bool) {
         if wasInTime { fired += batch.rows } else { late += batch.rows }
     }
+
+    func countLate(_ count: Int, wasInTime: Bool) { lateCount += count }
 
     func emitUnmatched(_ batch: Batch) { unmatched += batch.rows }
 

@@ -1,0 +1,296 @@
+/// The rows of one side of a stream join: by key, within a key by event time and, where that is the
+/// same, in the order in which they came. Rows are kept as the bytes of ``KeyCodec``.
+///
+/// A row has a number for as long as it is there; numbers are given out again. What is gone is freed
+/// once it is more than what is there.
+final class JoinRows {
+    let side: JoinSide
+    let keyCodec: KeyCodec
+    let rowCodec: KeyCodec
+    let times = GroupArray<Int64>(0)
+    /// The first time of a partner; used where it is not the same distance for every row.
+    let opens = GroupArray<Int64>(.min)
+    /// When the row is let go: once the watermark is behind it.
+    let closes = GroupArray<Int64>(0)
+    /// How many partners stand, or whether there was one: the operator's affair.
+    let matches = GroupArray<Int32>(0)
+    let bytes = GroupArray<StringView>(.empty)
+    /// The row behind and before it under its key, −1 at the ends.
+    let next = GroupArray<Int32>(-1)
+    let previous = GroupArray<Int32>(-1)
+    /// By key number: the ends of its rows, −1 where it has none.
+    let lasts = GroupArray<Int32>(-1)
+    let firsts = GroupArray<Int32>(-1)
+    private let numbers = GroupArray<Int64>(0)
+    private let keyOf = GroupArray<Int32>(0)
+    private let states = GroupArray<UInt8>(0)
+    private(set) var keys = KeyTable()
+    private var arena = ByteArena()
+    private var free: [Int32] = []
+    private var slotCount = 0
+    private var liveBytes = 0
+    private var liveKeyCount = 0
+    private var nextNumber: Int64 = 0
+    private var dirty: [Int32] = []
+    /// Entries of the last checkpoint that are to be deleted one by one.
+    private var deletions = StateChanges()
+
+    private enum State {
+        static let isLive: UInt8 = 1
+        static let isDirty: UInt8 = 2
+        /// Whether a checkpoint may have it.
+        static let isKept: UInt8 = 4
+    }
+
+    init(_ side: JoinSide, _ plan: StreamJoinPlan.Side) {
+        self.side = side
+        keyCodec = KeyCodec(types: plan.match.map(\.type))
+        rowCodec = KeyCodec(types: plan.schema.fields.map(\.type))
+    }
+
+    var count: Int { slotCount - free.count }
+
+    /// Bytes of memory, about.
+    var memoryBytes: Int { slotCount * 74 + arena.byteCount + keys.memoryBytes }
+
+    // MARK: Rows
+
+    /// Adds a row behind those of its key that are not younger.
+    ///
+    /// - Complexity: O(1) for rows that come in order of time, otherwise O(younger rows of the key).
+    func insert(
+        _ row: StringView, key: StringView, time: Int64, opens open: Int64, closes close: Int64
+    ) -> Int32 {
+        let slot = add(row, key: key, time: time, opens: open, closes: close, number: nextNumber)
+        nextNumber += 1
+        let key = Int(keyOf.base[Int(slot)])
+        var before = lasts.base[key]
+        while before >= 0 && times.base[Int(before)] > time { before = previous.base[Int(before)] }
+        link(slot, behind: before, key: key)
+        markDirty(slot)
+        return slot
+    }
+
+    /// Takes a row out from under its key; its values stay until ``release(_:)``.
+    func unlink(_ slot: Int32) {
+        let key = Int(keyOf.base[Int(slot)])
+        let before = previous.base[Int(slot)]
+        let behind = next.base[Int(slot)]
+        if before >= 0 { next.base[Int(before)] = behind } else { firsts.base[key] = behind }
+        if behind >= 0 { previous.base[Int(behind)] = before } else { lasts.base[key] = before }
+        if firsts.base[key] < 0 { liveKeyCount -= 1 }
+    }
+
+    /// Forgets a row that was taken out; its number is given out again.
+    ///
+    /// - Parameter isExpired: The checkpoint's entry goes by its time, not by itself.
+    func release(_ slot: Int32, isExpired: Bool) {
+        let index = Int(slot)
+        if !isExpired, states.base[index] & State.isKept != 0 {
+            withEntryKey(slot) {
+                deletions.delete(part: side.part, time: closes.base[index], key: $0)
+            }
+        }
+        liveBytes -= bytes.base[index].count
+        states.base[index] = 0
+        free.append(slot)
+    }
+
+    /// Gives memory back when most of it is of rows and keys that are gone. Not while views of rows
+    /// or numbers of keys are in use.
+    ///
+    /// - Complexity: O(1) a row that came since the last time, on average.
+    func compact() {
+        if arena.byteCount > 2 * liveBytes + 1 << 16 {
+            var dense = ByteArena()
+            for index in 0..<slotCount where states.base[index] & State.isLive != 0 {
+                bytes.base[index] = dense.store(
+                    bytes.base[index].base, count: bytes.base[index].count)
+            }
+            arena = dense
+        }
+        guard keys.count > 2 * liveKeyCount + 1024 else { return }
+        let dense = KeyTable(capacity: liveKeyCount)
+        for key in 0..<keys.count where firsts.base[key] >= 0 {
+            let entry = keys.entries[key]
+            let number = dense.count
+            dense.insert(entry.key, hash: entry.hash, value: Int32(number))
+            firsts.base[number] = firsts.base[key]
+            lasts.base[number] = lasts.base[key]
+            var slot = firsts.base[number]
+            while slot >= 0 {
+                keyOf.base[Int(slot)] = Int32(number)
+                slot = next.base[Int(slot)]
+            }
+        }
+        for key in dense.count..<keys.count {
+            firsts.base[key] = -1
+            lasts.base[key] = -1
+        }
+        keys = dense
+    }
+
+    func isLive(_ slot: Int32) -> Bool { states.base[Int(slot)] & State.isLive != 0 }
+
+    /// The last row of a key with these bytes: of the same time if there is one.
+    ///
+    /// - Complexity: O(rows of the key).
+    func find(_ row: StringView, key: StringView, time: Int64) -> Int32? {
+        let number = keys.find(key)
+        guard number >= 0 else { return nil }
+        var found: Int32?
+        var slot = lasts.base[Int(number)]
+        while slot >= 0 {
+            if bytes.base[Int(slot)] == row {
+                if times.base[Int(slot)] == time { return slot }
+                found = found ?? slot
+            }
+            slot = previous.base[Int(slot)]
+        }
+        return found
+    }
+
+    /// The columns of rows.
+    func columns(_ slots: UnsafeBufferPointer<Int32>) -> [Column] {
+        let views = slots.map { bytes.base[Int($0)] }
+        guard let columns = rowCodec.decode(views, retained: arena.blocks) else {
+            preconditionFailure("rows of a join do not decode")
+        }
+        return columns
+    }
+
+    /// Orders rows by key, then by their bytes.
+    func compareContents(_ a: Int32, _ b: Int32) -> Int {
+        let first = keys.entries[Int(keyOf.base[Int(a)])].key
+        let second = keys.entries[Int(keyOf.base[Int(b)])].key
+        let order = StringView.compare(first, second)
+        return order != 0
+            ? order : StringView.compare(bytes.base[Int(a)], bytes.base[Int(b)])
+    }
+
+    func markDirty(_ slot: Int32) {
+        guard states.base[Int(slot)] & State.isDirty == 0 else { return }
+        states.base[Int(slot)] |= State.isDirty
+        dirty.append(slot)
+    }
+
+    private func add(
+        _ row: StringView, key: StringView, time: Int64, opens open: Int64, closes close: Int64,
+        number: Int64
+    ) -> Int32 {
+        let slot = free.popLast() ?? allocate()
+        let index = Int(slot)
+        let hash = key.hash
+        var known = keys.find(key, hash: hash)
+        if known < 0 {
+            known = Int32(keys.count)
+            keys.insert(key, hash: hash, value: known)
+            firsts.reserve(keys.count)
+            lasts.reserve(keys.count)
+        }
+        if firsts.base[Int(known)] < 0 { liveKeyCount += 1 }
+        keyOf.base[index] = known
+        bytes.base[index] = arena.store(row.base, count: row.count)
+        liveBytes += row.count
+        times.base[index] = time
+        opens.base[index] = open
+        closes.base[index] = close
+        matches.base[index] = 0
+        numbers.base[index] = number
+        states.base[index] = State.isLive
+        return slot
+    }
+
+    private func link(_ slot: Int32, behind before: Int32, key: Int) {
+        let behind = before >= 0 ? next.base[Int(before)] : firsts.base[key]
+        previous.base[Int(slot)] = before
+        next.base[Int(slot)] = behind
+        if before >= 0 { next.base[Int(before)] = slot } else { firsts.base[key] = slot }
+        if behind >= 0 { previous.base[Int(behind)] = slot } else { lasts.base[key] = slot }
+    }
+
+    private func allocate() -> Int32 {
+        slotCount += 1
+        for array in [times, opens, closes, numbers] { array.reserve(slotCount) }
+        for array in [matches, next, previous, keyOf] { array.reserve(slotCount) }
+        bytes.reserve(slotCount)
+        states.reserve(slotCount)
+        return Int32(slotCount - 1)
+    }
+
+    // MARK: Checkpoints
+
+    /// An entry's name is the row's key and, as 8 bytes, its number among all rows of the side.
+    private func withEntryKey(_ slot: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
+        let key = keys.entries[Int(keyOf.base[Int(slot)])].key
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: key.count + 8) { name in
+            _ = name.update(from: key.bytes)
+            UnsafeMutableRawPointer(name.baseAddress! + key.count).storeBytes(
+                of: numbers.base[Int(slot)].bigEndian, as: Int64.self)
+            body(UnsafeBufferPointer(name))
+        }
+    }
+
+    /// Puts the rows that have come or changed, after deleting those that are gone.
+    func capture(into changes: inout StateChanges) {
+        for item in deletions.items {
+            deletions.bytes.withUnsafeBufferPointer { bytes in
+                changes.delete(
+                    part: item.part, time: item.time,
+                    key: UnsafeBufferPointer(rebasing: bytes[item.keyStart..<item.valueStart]))
+            }
+        }
+        deletions = StateChanges()
+        for slot in dirty {
+            let index = Int(slot)
+            guard states.base[index] & State.isDirty != 0 else { continue }
+            states.base[index] = State.isLive | State.isKept
+            withEntryKey(slot) { name in
+                changes.put(part: side.part, time: closes.base[index], key: name) { value in
+                    value.append(littleEndian: times.base[index])
+                    value.append(littleEndian: opens.base[index])
+                    value.append(littleEndian: matches.base[index])
+                    value.append(contentsOf: bytes.base[index].bytes)
+                }
+            }
+        }
+        dirty.removeAll(keepingCapacity: true)
+    }
+
+    /// Takes back one entry; the row is not under its key before ``finishRestoring()``.
+    func restore(_ entry: StateEntry) throws(StateError) {
+        var reader = ByteReader(entry.value)
+        guard entry.key.count >= 8, let time = reader.read(Int64.self),
+            let open = reader.read(Int64.self), let count = reader.read(Int32.self), count >= 0,
+            let row = reader.readBytes(entry.value.count - 20)
+        else { throw .damagedEntry }
+        let keyCount = entry.key.count - 8
+        let key = StringView(UnsafeBufferPointer(rebasing: entry.key[..<keyCount]))
+        var name = ByteReader(UnsafeBufferPointer(rebasing: entry.key[keyCount...]))
+        guard keyCodec.isKey(key), rowCodec.isKey(StringView(row)),
+            let number = name.read(Int64.self)?.byteSwapped, number >= 0, number < .max
+        else { throw .damagedEntry }
+        let slot = add(
+            StringView(row), key: key, time: time, opens: open, closes: entry.time, number: number)
+        matches.base[Int(slot)] = count
+        states.base[Int(slot)] |= State.isKept
+        nextNumber = max(nextNumber, number + 1)
+    }
+
+    /// Brings the restored rows into order.
+    ///
+    /// - Returns: All of them.
+    func finishRestoring() -> [Int32] {
+        let slots = (0..<Int32(slotCount)).sorted { a, b in
+            let (a, b) = (Int(a), Int(b))
+            return (keyOf.base[a], times.base[a], numbers.base[a])
+                < (keyOf.base[b], times.base[b], numbers.base[b])
+        }
+        liveKeyCount = keys.count
+        for slot in slots {
+            let key = Int(keyOf.base[Int(slot)])
+            link(slot, behind: lasts.base[key], key: key)
+        }
+        return slots
+    }
+}
