@@ -16,11 +16,17 @@ extension SpecFields {
                 example: "where: event_type = 'view'"),
             SpecField(
                 "join", .mapping,
-                "Looks up a table; see *join*. At most one of `join`, `aggregate`.",
+                "Looks up a table; see *join*. A step has at most one verb: this or one of the next.",
                 example: "join: {table: campaigns, match: [ad_id]}"),
             SpecField(
                 "aggregate", .mapping, "Groups rows; see *aggregate*.",
                 example: "aggregate: {group_by: [user], compute: {n: count(*)}}"),
+            SpecField(
+                "deduplicate", .mapping, "Keeps one row of each key; see *deduplicate*.",
+                example: "deduplicate: {by: [id]}"),
+            SpecField(
+                "top", .mapping, "Keeps the first rows in an order; see *top*.",
+                example: "top: {n: 10, order_by: [price desc]}"),
             SpecField(
                 "add", .items,
                 "More columns: `name: expression`, each seeing the ones before; an existing name is "
@@ -36,7 +42,7 @@ extension SpecFields {
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
         ],
         later: [
-            "top", "deduplicate", "over", "unnest", "parse", "pattern", "state_ttl",
+            "over", "unnest", "parse", "pattern", "state_ttl",
         ])
 
     package static let join = FieldGroup(

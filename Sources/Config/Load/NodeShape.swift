@@ -13,17 +13,20 @@ struct NodeShape {
     var isOpen = false
     /// nil when it could not be found out.
     var change: NodeOutput.Change?
+    /// The columns that hold the bounds of each row's window.
+    var window: WindowColumns?
 
     static let unknown = NodeShape(schema: Schema([]), isOpen: true, change: nil)
 
     init(
         schema: Schema, doubtful: Set<String> = [], isOpen: Bool = false,
-        change: NodeOutput.Change?
+        change: NodeOutput.Change?, window: WindowColumns? = nil
     ) {
         self.schema = schema
         self.doubtful = doubtful
         self.isOpen = isOpen
         self.change = change
+        self.window = window
     }
 
     /// Of every node's `.invalid` port.

@@ -56,6 +56,7 @@ extension PipelineReader {
         result.scope.isUpdating = !isWindowed
         if isWindowed {
             result.change = .append
+            result.window = WindowColumns(start: groupFields.count, end: groupFields.count + 1)
         } else if input.change != nil {
             result.change = .updating(key: groupFields.map(\.name))
         }

@@ -98,18 +98,21 @@ extension PipelineReader {
             return ReadReference(reference: NodeReference(node: name, port: .main), scalar: scalar)
         }
         let portName = String(parts[1])
-        let isWindowed = node.member("aggregate").flatMap { member($0, "window") } != nil
+        let hasLate = hasLateRows(node)
         let isJoin = node.member("join") != nil
         guard let port = NodeReference.Port(rawValue: portName), port != .main else {
             let ports =
-                (isWindowed ? ["late"] : []) + (isJoin ? ["unmatched"] : []) + ["invalid"]
+                (hasLate ? ["late"] : []) + (isJoin ? ["unmatched"] : []) + ["invalid"]
             context.report(.unknownPort(portName, node: name, ports: ports, at: place))
             return nil
         }
         switch port {
-        case .late where !isWindowed:
+        case .late where !hasLate:
             context.report(
-                .noSuchPort("late", node: name, needs: "an aggregate with a window", at: place))
+                .noSuchPort(
+                    "late", node: name,
+                    needs: "an aggregate or top with a window, or deduplicate that keeps the first",
+                    at: place))
             return nil
         case .unmatched where !isJoin:
             context.report(.noSuchPort("unmatched", node: name, needs: "a join", at: place))
@@ -117,6 +120,17 @@ extension PipelineReader {
         default: break
         }
         return ReadReference(reference: NodeReference(node: name, port: port), scalar: scalar)
+    }
+
+    /// Whether rows of the step can be too late, as written.
+    private func hasLateRows(_ node: NodeDeclaration) -> Bool {
+        let isWindowed = ["aggregate", "top"].contains { verb in
+            node.member(verb).flatMap { member($0, "window") } != nil
+        }
+        guard let deduplicate = node.member("deduplicate") else { return isWindowed }
+        guard let keep = member(deduplicate, "keep"), case .scalar(let scalar) = keep.content
+        else { return true }
+        return scalar.text != DeduplicateSpec.Keep.last.rawValue
     }
 
     private func member(_ value: LocatedValue, _ name: String) -> LocatedValue? {

@@ -8,6 +8,8 @@ struct VerbResult {
     /// How expressions may name its columns.
     var scope: ColumnScope
     var change: NodeOutput.Change?
+    /// The columns of `schema` that hold the bounds of each row's window.
+    var window: WindowColumns?
     /// Columns of a join that both sides have: right ones, by position.
     var shared: [Int] = []
     /// The two sides of a join, and where it stands.
@@ -38,7 +40,8 @@ extension PipelineReader {
         let shape = NodeShape(
             schema: output.schema, doubtful: output.doubtful,
             isOpen: columns.scope.isOpen && output.isOpen,
-            change: outputChange(verb.change, columns, projection))
+            change: outputChange(verb.change, columns, projection),
+            window: outputWindow(verb.window, columns, projection))
         shapes[step.node.name] = shape
         guard let stepVerb = verb.verb, let change = shape.change else { return }
         steps.append(
@@ -81,6 +84,10 @@ extension PipelineReader {
                         input.scalar.text, cause, at: context.location(input.scalar)))
             }
             result.doubtful.formUnion(other.doubtful)
+            let bounds = { (shape: NodeShape) in
+                shape.window.map { [shape.schema[$0.start].name, shape.schema[$0.end].name] }
+            }
+            if bounds(other) != bounds(result) { result.window = nil }
             switch (result.change, other.change) {
             case (.append?, .append?): break
             case (nil, _), (_, nil): result.change = nil
@@ -112,7 +119,8 @@ extension PipelineReader {
         _ step: LinkedStep, _ input: NodeShape, _ scope: ColumnScope
     ) -> VerbResult {
         let reader = step.reader
-        let verbs = ["join", "aggregate"].compactMap { reader.key($0) }.sorted {
+        let verbs = ["join", "aggregate", "deduplicate", "top"].compactMap { reader.key($0) }.sorted
+        {
             $0.range.lowerBound < $1.range.lowerBound
         }
         if verbs.count > 1 {
@@ -122,9 +130,12 @@ extension PipelineReader {
         switch verbs.first?.text {
         case "join": return readJoin(step, input, scope)
         case "aggregate": return readAggregate(step, input, scope)
+        case "deduplicate": return readDeduplicate(step, input, scope)
+        case "top": return readTop(step, input, scope)
         default:
             var result = VerbResult(
                 verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change)
+            result.window = input.window
             // Another verb was reported; what it would give is not known.
             if reader.hasForeignKeys { result.scope.isOpen = true }
             return result
@@ -175,6 +186,23 @@ extension PipelineReader {
             names.append(kept.name)
         }
         return .updating(key: names)
+    }
+
+    /// Where the bounds of the window still are among the columns.
+    private func outputWindow(
+        _ window: WindowColumns?, _ columns: StepColumns, _ projection: [NamedExpression]
+    ) -> WindowColumns? {
+        guard let window else { return nil }
+        func place(_ column: Int) -> Int? {
+            columns.replaced.contains(column)
+                ? nil
+                : projection.firstIndex { item in
+                    if case .column(column, _) = item.expression.root { return true }
+                    return false
+                }
+        }
+        guard let start = place(window.start), let end = place(window.end) else { return nil }
+        return WindowColumns(start: start, end: end)
     }
 }
 

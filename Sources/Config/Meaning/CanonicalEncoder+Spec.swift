@@ -206,7 +206,30 @@ extension CanonicalEncoder {
             write(aggregate.groups) { $0.write($1.expression) }
             write(aggregate.calls) { $0.write($1) }
             write(aggregate.graceMicros)
+        case .deduplicate(let deduplicate):
+            write("deduplicate")
+            write(deduplicate.by) { $0.write($1.expression) }
+            write(deduplicate.keep.rawValue)
+            write(deduplicate.withinMicros) { $0.write($1) }
+            write(deduplicate.isInputUpdating)
+        case .top(let top):
+            write("top")
+            write(Int64(top.limit))
+            write(top.partition) { $0.write($1.expression) }
+            write(top.order)
+            write(top.ties.rawValue)
+            write(top.windowEnd) { $0.write(Int64($1)) }
+            write(top.isInputUpdating)
         }
+    }
+
+    private mutating func write(_ order: RowOrder) {
+        write(order.items) { encoder, item in
+            encoder.write(item.expression)
+            encoder.write(item.isDescending)
+            encoder.write(item.isNullFirst)
+        }
+        write(order.isLatestFirst)
     }
 
     /// What comes out of a step, besides its state.
@@ -214,6 +237,7 @@ extension CanonicalEncoder {
         if case .aggregate(let aggregate) = step.verb {
             write(aggregate.compute) { $0.write($1) }
         }
+        if case .top(let top) = step.verb { write(top.hasRank) }
         write(step.verbSchema)
         write(step.additions) { $0.write($1) }
         write(step.having) { $0.write($1) }

@@ -18,19 +18,21 @@ extension PipelineSpec {
         return all.filter { statefulNodes.contains($0.key) }
     }
 
-    /// Nodes that keep something in the checkpoint: sources their positions, tables and aggregates
-    /// their rows, and sinks that are written by a key which is not the stream's own what stands
+    /// Nodes that keep something in the checkpoint: sources their positions, tables and steps with
+    /// state their rows, and sinks that are written by a key which is not the stream's own what stands
     /// under it. In the order of the spec.
     package var statefulNodes: [String] {
-        let aggregates = steps.filter {
-            if case .aggregate = $0.verb { return true }
-            return false
+        let keeping = steps.filter {
+            switch $0.verb {
+            case .none, .join: return false
+            case .aggregate, .deduplicate, .top: return true
+            }
         }
         let rekeyed = sinks.filter { sink in
             if case .upsert(let key) = sink.mode, let own = sink.inputKey { return key != own }
             return false
         }
-        return sources.map(\.name) + tables.map(\.name) + aggregates.map(\.name)
+        return sources.map(\.name) + tables.map(\.name) + keeping.map(\.name)
             + rekeyed.map(\.name)
     }
 

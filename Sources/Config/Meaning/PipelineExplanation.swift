@@ -110,6 +110,8 @@ package struct PipelineExplanation: Hashable, Sendable {
                         + "\(formatDuration(micros: kept.overflow ? size : kept.partialValue)) each"
                 )
             }
+        case .deduplicate(let deduplicate): state = deduplicate.state
+        case .top(let top): state = top.state
         }
         var isUpdating = false
         var key: [String]?
@@ -149,6 +151,25 @@ package struct PipelineExplanation: Hashable, Sendable {
     }
 }
 
+extension DeduplicateSpec {
+    fileprivate var state: PipelineExplanation.State {
+        if isInputUpdating { return .unbounded("every row of its input that stands") }
+        guard let withinMicros else { return .unbounded("grows with the number of keys") }
+        return .bounded(
+            "the keys of the last \(formatDuration(micros: withinMicros)), at most twice as long")
+    }
+}
+
+extension TopSpec {
+    fileprivate var state: PipelineExplanation.State {
+        let rows = ties == .first ? "\(limit) rows" : "\(limit) rows and those that tie"
+        if isInputUpdating { return .unbounded("every row of its input that stands") }
+        if windowEnd != nil { return .bounded("\(rows) of each partition of open windows") }
+        if !partition.isEmpty { return .unbounded("grows with the number of partitions") }
+        return ties == .first ? .bounded(rows) : .unbounded(rows)
+    }
+}
+
 extension TopicSourceOptions {
     /// Why two runs may see other rows of the topic.
     fileprivate var notRepeatable: [String] {
@@ -179,6 +200,9 @@ extension StepSpec {
         case .aggregate(let aggregate):
             all += (aggregate.groups + aggregate.compute).map(\.expression)
             all += aggregate.calls.flatMap { [$0.argument, $0.filter].compactMap { $0 } }
+        case .deduplicate(let deduplicate): all += deduplicate.by.map(\.expression)
+        case .top(let top):
+            all += top.partition.map(\.expression) + top.order.items.map(\.expression)
         }
         return all
     }

@@ -274,6 +274,8 @@ package enum StepVerb: Hashable, Sendable {
     case none
     case join(TableJoinSpec)
     case aggregate(AggregateSpec)
+    case deduplicate(DeduplicateSpec)
+    case top(TopSpec)
 }
 
 /// `join:` to a table. The output is the left columns, then the table's; match columns of the same

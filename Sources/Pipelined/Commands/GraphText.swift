@@ -105,6 +105,12 @@ enum GraphText {
         case .none: break
         case .join(let join): words.append("\(join.kind.rawValue) join \(join.table)")
         case .aggregate(let aggregate): words.append(self.aggregate(aggregate))
+        case .deduplicate(let deduplicate):
+            let names = deduplicate.by.map(\.name).joined(separator: ", ")
+            words.append("\(deduplicate.keep.rawValue) of \(names)")
+        case .top(let top):
+            let names = top.partition.map(\.name).joined(separator: ", ")
+            words.append("top \(top.limit)" + (names.isEmpty ? "" : " of \(names)"))
         }
         if let having = step.having { words.append("having \(having.text)") }
         return words.isEmpty ? "select" : words.joined(separator: "; ")

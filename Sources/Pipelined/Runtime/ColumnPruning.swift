@@ -4,7 +4,7 @@ import Operators
 /// Leaves out of a spec the columns that nothing reads, so that sources do not build them.
 ///
 /// Pure. State must not depend on what some later step reads: tables keep all their columns and
-/// aggregates all their calls.
+/// aggregates all their calls; steps that keep rows keep them whole.
 enum ColumnPruning {
     static func prune(_ spec: PipelineSpec) -> PipelineSpec {
         var needs = Needs(spec)
@@ -113,6 +113,7 @@ enum ColumnPruning {
                 input.formUnion(call.argument?.columns ?? [])
                 input.formUnion(call.filter?.columns ?? [])
             }
+        case .deduplicate, .top: input.formUnion(step.inputSchema.fields.indices)
         }
         let kept = input.sorted()
         let inputMap = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
@@ -122,6 +123,10 @@ enum ColumnPruning {
         case .none:
             result.verbSchema = result.inputSchema
             return VerbColumns(verbMap: inputMap)
+        case .deduplicate, .top:
+            let places = step.verbSchema.fields.indices
+            return VerbColumns(
+                verbMap: Dictionary(uniqueKeysWithValues: zip(places, places)))
         case .join(var join):
             let leftCount = step.inputSchema.count
             let right = join.tableColumns.indices.filter { needed.contains(leftCount + $0) }
