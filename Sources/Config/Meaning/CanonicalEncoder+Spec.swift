@@ -202,6 +202,15 @@ extension CanonicalEncoder {
                 write(size)
                 write(every)
                 write(offset)
+            case .cumulative(let size, let every, let offset):
+                write("cumulative")
+                write(size)
+                write(every)
+                write(offset)
+            case .inherited(let start, let end):
+                write("inherited")
+                write(Int64(start))
+                write(Int64(end))
             }
             write(aggregate.groups) { $0.write($1.expression) }
             write(aggregate.calls) { $0.write($1) }

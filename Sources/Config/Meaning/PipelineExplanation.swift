@@ -103,7 +103,8 @@ package struct PipelineExplanation: Hashable, Sendable {
             switch aggregate.window {
             case .none where aggregate.groups.isEmpty: state = .bounded("one group")
             case .none: state = .unbounded("grows with the number of keys")
-            case .hopping(let size, _, _):
+            case .inherited: state = .bounded("the groups of open windows")
+            case .hopping(let size, _, _), .cumulative(let size, _, _):
                 let kept = size.addingReportingOverflow(aggregate.graceMicros)
                 state = .bounded(
                     "the groups of open windows, "

@@ -305,6 +305,10 @@ package struct AggregateSpec: Hashable, Sendable {
         case none
         /// Windows [start, start + size) with start ≡ offset mod `every`; tumbling has every = size.
         case hopping(sizeMicros: Int64, everyMicros: Int64, offsetMicros: Int64)
+        /// Windows [start, start + n × every) up to `size`, with start ≡ offset mod `size`.
+        case cumulative(sizeMicros: Int64, everyMicros: Int64, offsetMicros: Int64)
+        /// The input's windows, whose bounds are these columns of `inputSchema`.
+        case inherited(start: Int, end: Int)
     }
     package var window: Window
     /// Over `inputSchema`.

@@ -124,6 +124,11 @@ enum GraphText {
                 every == aggregate.window.size
                 ? " tumbling \(size)" : " hopping \(size) every \(formatDuration(micros: every))"
         }
+        if case .cumulative(let size, let every, _) = aggregate.window {
+            text +=
+                " cumulative \(formatDuration(micros: size)) every \(formatDuration(micros: every))"
+        }
+        if case .inherited = aggregate.window { text += " of each window" }
         let groups = aggregate.groups.map(\.name).joined(separator: ", ")
         return groups.isEmpty ? text : "\(text) by \(groups)"
     }

@@ -109,6 +109,9 @@ enum ColumnPruning {
             for expression in join.match { input.formUnion(expression.columns) }
         case .aggregate(let aggregate):
             for group in aggregate.groups { input.formUnion(group.expression.columns) }
+            if case .inherited(let start, let end) = aggregate.window {
+                input.formUnion([start, end])
+            }
             for call in aggregate.calls {
                 input.formUnion(call.argument?.columns ?? [])
                 input.formUnion(call.filter?.columns ?? [])
@@ -149,6 +152,11 @@ enum ColumnPruning {
                     function: call.function, argument: call.argument?.remapped(inputMap),
                     isDistinct: call.isDistinct, filter: call.filter?.remapped(inputMap),
                     type: call.type)
+            }
+            if case .inherited(let start, let end) = aggregate.window,
+                let start = inputMap[start], let end = inputMap[end]
+            {
+                aggregate.window = .inherited(start: start, end: end)
             }
             result.verb = .aggregate(aggregate)
             let count = step.verbSchema.count

@@ -195,7 +195,17 @@ struct GraphBuilder {
         }
         let plan = AggregatePlan(
             inputSchema: step.inputSchema, groups: aggregate.groups, calls: aggregate.calls,
-            compute: aggregate.compute, window: window, graceMicros: aggregate.graceMicros)
+            compute: aggregate.compute, window: window, hasBounds: aggregate.window != .none,
+            graceMicros: aggregate.graceMicros)
+        switch aggregate.window {
+        case .none, .hopping: break
+        case .cumulative(let size, let every, let offset):
+            let grown = AggregatePlan.Window(
+                sizeMicros: size, everyMicros: every, offsetMicros: offset)
+            return SpanAggregate(plan, spans: .cumulative(grown))
+        case .inherited(let start, let end):
+            return SpanAggregate(plan, spans: .inherited(start: start, end: end))
+        }
         if let window { return WindowedAggregate(plan, window: window) }
         return RunningAggregate(plan)
     }
