@@ -16,11 +16,18 @@ extension SpecFields {
                 example: "where: event_type = 'view'"),
             SpecField(
                 "join", .mapping,
-                "Looks up a table or joins a stream; see *join*. At most one of `join`, `aggregate`.",
+                "Looks up a table or joins a stream; see *join*. A step has at most one verb: this or "
+                    + "one of the next.",
                 example: "join: {table: campaigns, match: [ad_id]}"),
             SpecField(
                 "aggregate", .mapping, "Groups rows; see *aggregate*.",
                 example: "aggregate: {group_by: [user], compute: {n: count(*)}}"),
+            SpecField(
+                "deduplicate", .mapping, "Keeps one row of each key; see *deduplicate*.",
+                example: "deduplicate: {by: [id]}"),
+            SpecField(
+                "top", .mapping, "Keeps the first rows in an order; see *top*.",
+                example: "top: {n: 10, order_by: [price desc]}"),
             SpecField(
                 "state_ttl", .duration,
                 "Joins with `within: unbounded`: how far behind the watermark a row is let go; rows "
@@ -40,7 +47,7 @@ extension SpecFields {
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
         ],
         later: [
-            "top", "deduplicate", "over", "unnest", "parse", "pattern",
+            "over", "unnest", "parse", "pattern",
         ])
 
     package static let join = FieldGroup(
@@ -103,8 +110,9 @@ extension SpecFields {
         "aggregate", at: "steps.NAME.aggregate",
         [
             SpecField(
-                "window", .mapping,
-                "The stretch of event time that one result is about; see *window*. Without one the "
+                "window", .either("a mapping, or `inherit`"),
+                "The stretch of event time that one result is about; see *window*. `inherit`: that "
+                    + "of the input's rows, whose bounds are part of the groups. Without one the "
                     + "result is a row per group that changes.", example: "window: {tumbling: 10s}"),
             SpecField(
                 "offset", .duration, default: "0s", "Shifts the windows' bounds from the epoch.",
@@ -136,8 +144,25 @@ extension SpecFields {
             SpecField(
                 "hopping", .mapping, "Windows that overlap; see *hopping*.",
                 example: "hopping: {size: 1h, every: 5m}"),
+            SpecField(
+                "cumulative", .mapping,
+                "Windows that begin together and grow; see *cumulative*.",
+                example: "cumulative: {size: 1d, every: 1h}"),
         ],
-        later: ["session", "cumulative"])
+        later: ["session"])
+
+    package static let cumulative = FieldGroup(
+        "cumulative", at: "steps.NAME.aggregate.window.cumulative",
+        [
+            SpecField(
+                "size", .duration, required: true,
+                "How long the last window is, and from one start to the next.",
+                example: "size: 1d"),
+            SpecField(
+                "every", .duration, required: true,
+                "How much longer each window is than the one before; `size` is a multiple of it, at "
+                    + "most 1,000 times as long.", example: "every: 1h"),
+        ])
 
     package static let hopping = FieldGroup(
         "hopping", at: "steps.NAME.aggregate.window.hopping",

@@ -13,14 +13,14 @@ struct NodeShape {
     var isOpen = false
     /// nil when it could not be found out.
     var change: NodeOutput.Change?
-    /// The window that each row is a result of, while its bounds are among the columns.
-    var window: AggregateSpec.Window?
+    /// The columns that hold the bounds of each row's window.
+    var window: WindowColumns?
 
     static let unknown = NodeShape(schema: Schema([]), isOpen: true, change: nil)
 
     init(
         schema: Schema, doubtful: Set<String> = [], isOpen: Bool = false,
-        change: NodeOutput.Change?, window: AggregateSpec.Window? = nil
+        change: NodeOutput.Change?, window: WindowColumns? = nil
     ) {
         self.schema = schema
         self.doubtful = doubtful

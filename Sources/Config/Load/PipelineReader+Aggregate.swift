@@ -18,7 +18,7 @@ extension PipelineReader {
             result.scope.isOpen = true
             return result
         }
-        let window = readWindow(reader)
+        let window = readWindow(reader, input)
         let grace = reader.duration("grace") ?? 0
         checkEmit(reader)
         let isWindowed = reader.has("window")
@@ -56,7 +56,10 @@ extension PipelineReader {
         result.scope.isUpdating = !isWindowed
         if isWindowed {
             result.change = .append
-            result.window = window
+            var definition = window
+            if case .inherited = window { definition = input.window?.definition }
+            result.window = WindowColumns(
+                start: groupFields.count, end: groupFields.count + 1, definition: definition)
         } else if input.change != nil {
             result.change = .updating(key: groupFields.map(\.name))
         }
@@ -69,31 +72,44 @@ extension PipelineReader {
         return result
     }
 
-    private func readWindow(_ reader: FieldReader) -> AggregateSpec.Window? {
+    private func readWindow(
+        _ reader: FieldReader, _ input: NodeShape
+    ) -> AggregateSpec.Window? {
         let offset = reader.duration("offset") ?? 0
         guard reader.has("window") else { return AggregateSpec.Window.none }
         guard let value = reader.value("window") else { return nil }
         if case .scalar(let scalar) = value.content, scalar.text == "inherit" {
-            context.report(.notSupported("window 'inherit'", at: context.location(scalar)))
-            return nil
+            if reader.has("offset") {
+                context.report(
+                    .isNot(
+                        "offset", "is that of the inherited window",
+                        at: context.location(reader.keyRange("offset"))))
+            }
+            return inheritedWindow(input, at: scalar).map {
+                .inherited(start: $0.start, end: $0.end)
+            }
         }
         guard let window = FieldReader(value, SpecFields.window, owner: "'window'", context) else {
             return nil
         }
         let place = context.location(reader.keyRange("window"))
-        if window.has("tumbling"), window.has("hopping") {
-            context.report(.isNot("window", "has one kind, not two", at: place))
+        if ["tumbling", "hopping", "cumulative"].filter(window.has).count > 1 {
+            context.report(.isNot("window", "has one kind, not several", at: place))
             return nil
         }
         if window.has("tumbling") {
             guard let size = window.duration("tumbling") else { return nil }
             return checked(size: size, every: size, offset: offset, window, "tumbling")
         }
+        if let cumulative = window.mapping("cumulative", SpecFields.cumulative) {
+            return readCumulative(cumulative, offset: offset)
+        }
+        if window.has("cumulative") { return nil }
         guard window.has("hopping") else {
             if !window.hasForeignKeys {
                 context.report(
                     .isNot(
-                        "window", "says neither 'tumbling' nor 'hopping'", at: place,
+                        "window", "says none of 'tumbling', 'hopping' and 'cumulative'", at: place,
                         help: "write window: {tumbling: 10s}"))
             }
             return nil
@@ -129,6 +145,24 @@ extension PipelineReader {
             return nil
         }
         return .hopping(sizeMicros: size, everyMicros: every, offsetMicros: offset % every)
+    }
+
+    private func readCumulative(
+        _ reader: FieldReader, offset: Int64
+    ) -> AggregateSpec.Window? {
+        let size = reader.duration("size")
+        let every = reader.duration("every")
+        guard let size, let every,
+            checked(size: size, every: every, offset: offset, reader, "size") != nil
+        else { return nil }
+        guard size % every == 0 else {
+            context.report(
+                .isNot(
+                    "size", "is no multiple of 'every'",
+                    at: context.location(reader.keyRange("size"))))
+            return nil
+        }
+        return .cumulative(sizeMicros: size, everyMicros: every, offsetMicros: offset % size)
     }
 
     /// `emit` is accepted where it says what happens anyway.

@@ -7,8 +7,8 @@ extension PipelineReader {
     ) -> VerbResult {
         let step = linked.reader
         var result = VerbResult(
-            verb: nil, schema: input.schema, scope: scope, change: input.change,
-            window: input.window)
+            verb: nil, schema: input.schema, scope: scope, change: input.change)
+        result.window = input.window
         guard let join = step.mapping("join", SpecFields.join) else {
             result.scope.isOpen = true
             return result

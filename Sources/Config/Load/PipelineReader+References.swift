@@ -109,7 +109,6 @@ extension PipelineReader {
             return ReadReference(reference: NodeReference(node: name, port: .main), scalar: scalar)
         }
         let portName = String(parts[1])
-        let isWindowed = node.member("aggregate").flatMap { member($0, "window") } != nil
         let join = node.member("join")
         let isStreamJoin = join.flatMap { member($0, "stream") } != nil
         let isRegular =
@@ -119,7 +118,7 @@ extension PipelineReader {
                 false
             }
         let isJoin = join != nil && !isRegular
-        let hasLate = isWindowed || isStreamJoin
+        let hasLate = hasLateRows(node) || isStreamJoin
         guard let port = NodeReference.Port(rawValue: portName), port != .main else {
             let ports =
                 (hasLate ? ["late"] : []) + (isJoin ? ["unmatched"] : []) + ["invalid"]
@@ -130,15 +129,31 @@ extension PipelineReader {
         case .late where !hasLate:
             context.report(
                 .noSuchPort(
-                    "late", node: name, needs: "an aggregate with a window or a join of streams",
+                    "late", node: name,
+                    needs:
+                        "an aggregate or top with a window, deduplicate that keeps the first, or "
+                        + "a join of streams,",
                     at: place))
             return nil
         case .unmatched where !isJoin:
-            context.report(.noSuchPort("unmatched", node: name, needs: "a join of a table or with bounds", at: place))
+            context.report(
+                .noSuchPort(
+                    "unmatched", node: name, needs: "a join of a table or with bounds", at: place))
             return nil
         default: break
         }
         return ReadReference(reference: NodeReference(node: name, port: port), scalar: scalar)
+    }
+
+    /// Whether rows of the step can be too late, as written.
+    private func hasLateRows(_ node: NodeDeclaration) -> Bool {
+        let isWindowed = ["aggregate", "top"].contains { verb in
+            node.member(verb).flatMap { member($0, "window") } != nil
+        }
+        guard let deduplicate = node.member("deduplicate") else { return isWindowed }
+        guard let keep = member(deduplicate, "keep"), case .scalar(let scalar) = keep.content
+        else { return true }
+        return scalar.text != DeduplicateSpec.Keep.last.rawValue
     }
 
     private func member(_ value: LocatedValue, _ name: String) -> LocatedValue? {

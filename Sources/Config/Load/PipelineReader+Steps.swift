@@ -8,8 +8,8 @@ struct VerbResult {
     /// How expressions may name its columns.
     var scope: ColumnScope
     var change: NodeOutput.Change?
-    /// As of ``NodeShape``.
-    var window: AggregateSpec.Window?
+    /// The columns of `schema` that hold the bounds of each row's window.
+    var window: WindowColumns?
     /// Columns of a join that both sides have: right ones, by position.
     var shared: [Int] = []
     /// The two sides of a join, and where it stands.
@@ -41,7 +41,7 @@ extension PipelineReader {
             schema: output.schema, doubtful: output.doubtful,
             isOpen: columns.scope.isOpen && output.isOpen,
             change: outputChange(verb.change, columns, projection),
-            window: outputWindow(verb, columns, projection))
+            window: outputWindow(verb.window, columns, projection))
         shapes[step.node.name] = shape
         guard let stepVerb = verb.verb, let change = shape.change else { return }
         steps.append(
@@ -84,7 +84,14 @@ extension PipelineReader {
                         input.scalar.text, cause, at: context.location(input.scalar)))
             }
             result.doubtful.formUnion(other.doubtful)
-            if other.window != result.window { result.window = nil }
+            let bounds = { (shape: NodeShape) in
+                shape.window.map { [shape.schema[$0.start].name, shape.schema[$0.end].name] }
+            }
+            if bounds(other) != bounds(result) {
+                result.window = nil
+            } else if other.window?.definition != result.window?.definition {
+                result.window?.definition = nil
+            }
             switch (result.change, other.change) {
             case (.append?, .append?): break
             case (nil, _), (_, nil): result.change = nil
@@ -122,7 +129,8 @@ extension PipelineReader {
                     "state_ttl", "is for joins of streams with 'within: unbounded'",
                     at: context.location(reader.keyRange("state_ttl"))))
         }
-        let verbs = ["join", "aggregate"].compactMap { reader.key($0) }.sorted {
+        let verbs = ["join", "aggregate", "deduplicate", "top"].compactMap { reader.key($0) }.sorted
+        {
             $0.range.lowerBound < $1.range.lowerBound
         }
         if verbs.count > 1 {
@@ -134,10 +142,12 @@ extension PipelineReader {
             return readStreamJoin(step, input, scope)
         case "join": return readJoin(step, input, scope)
         case "aggregate": return readAggregate(step, input, scope)
+        case "deduplicate": return readDeduplicate(step, input, scope)
+        case "top": return readTop(step, input, scope)
         default:
             var result = VerbResult(
-                verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change,
-                window: input.window)
+                verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change)
+            result.window = input.window
             // Another verb was reported; what it would give is not known.
             if reader.hasForeignKeys { result.scope.isOpen = true }
             return result
@@ -172,22 +182,6 @@ extension PipelineReader {
         return additions
     }
 
-    /// The verb's window, while nothing has replaced or left out its bounds.
-    private func outputWindow(
-        _ verb: VerbResult, _ columns: StepColumns, _ projection: [NamedExpression]
-    ) -> AggregateSpec.Window? {
-        let bounds = ["window_start", "window_end"].compactMap { verb.schema.index(of: $0) }
-        let isKept =
-            bounds.count == 2
-            && bounds.allSatisfy { index in
-                !columns.replaced.contains(index)
-                    && projection.contains {
-                        $0.expression.plainColumn == index && $0.name == verb.schema[index].name
-                    }
-            }
-        return isKept ? verb.window : nil
-    }
-
     /// Whether the output still changes, and whether its key is still among the columns.
     private func outputChange(
         _ change: NodeOutput.Change?, _ columns: StepColumns, _ projection: [NamedExpression]
@@ -204,6 +198,23 @@ extension PipelineReader {
             names.append(kept.name)
         }
         return .updating(key: names)
+    }
+
+    /// Where the bounds of the window still are among the columns.
+    private func outputWindow(
+        _ window: WindowColumns?, _ columns: StepColumns, _ projection: [NamedExpression]
+    ) -> WindowColumns? {
+        guard let window else { return nil }
+        func place(_ column: Int) -> Int? {
+            columns.replaced.contains(column)
+                ? nil
+                : projection.firstIndex { item in
+                    if case .column(column, _) = item.expression.root { return true }
+                    return false
+                }
+        }
+        guard let start = place(window.start), let end = place(window.end) else { return nil }
+        return WindowColumns(start: start, end: end, definition: window.definition)
     }
 }
 

@@ -206,7 +206,12 @@ extension PipelineReader {
     private func matchWindows(
         _ match: inout StreamMatch, _ left: NodeShape, _ right: NodeShape, at place: FileLocation
     ) {
-        guard left.window != nil, left.window == right.window else {
+        let bounds = ["window_start", "window_end"]
+        guard let first = left.window, let second = right.window,
+            let definition = first.definition, definition == second.definition,
+            [first.start, first.end].map({ left.schema[$0].name }) == bounds,
+            [second.start, second.end].map({ right.schema[$0].name }) == bounds
+        else {
             match.isSound = false
             if !left.isOpen, !right.isOpen {
                 context.report(
@@ -218,7 +223,7 @@ extension PipelineReader {
             }
             return
         }
-        for name in ["window_start", "window_end"] where !match.sameNames.contains(name) {
+        for name in bounds where !match.sameNames.contains(name) {
             guard let l = left.schema.index(of: name), let r = right.schema.index(of: name) else {
                 continue
             }

@@ -210,10 +210,33 @@ extension CanonicalEncoder {
                 write(size)
                 write(every)
                 write(offset)
+            case .cumulative(let size, let every, let offset):
+                write("cumulative")
+                write(size)
+                write(every)
+                write(offset)
+            case .inherited(let start, let end):
+                write("inherited")
+                write(Int64(start))
+                write(Int64(end))
             }
             write(aggregate.groups) { $0.write($1.expression) }
             write(aggregate.calls) { $0.write($1) }
             write(aggregate.graceMicros)
+        case .deduplicate(let deduplicate):
+            write("deduplicate")
+            write(deduplicate.by) { $0.write($1.expression) }
+            write(deduplicate.keep.rawValue)
+            write(deduplicate.withinMicros) { $0.write($1) }
+            write(deduplicate.isInputUpdating)
+        case .top(let top):
+            write("top")
+            write(Int64(top.limit))
+            write(top.partition) { $0.write($1.expression) }
+            write(top.order)
+            write(top.ties.rawValue)
+            write(top.windowEnd) { $0.write(Int64($1)) }
+            write(top.isInputUpdating)
         }
     }
 
@@ -242,6 +265,15 @@ extension CanonicalEncoder {
         write(join.rightIsAppend)
     }
 
+    private mutating func write(_ order: RowOrder) {
+        write(order.items) { encoder, item in
+            encoder.write(item.expression)
+            encoder.write(item.isDescending)
+            encoder.write(item.isNullFirst)
+        }
+        write(order.isLatestFirst)
+    }
+
     /// What comes out of a step, besides its state.
     mutating func writeOutput(_ step: StepSpec) {
         if case .aggregate(let aggregate) = step.verb {
@@ -256,6 +288,7 @@ extension CanonicalEncoder {
                 }
             }
         }
+        if case .top(let top) = step.verb { write(top.hasRank) }
         write(step.verbSchema)
         write(step.additions) { $0.write($1) }
         write(step.having) { $0.write($1) }

@@ -18,14 +18,14 @@ extension PipelineSpec {
         return all.filter { statefulNodes.contains($0.key) }
     }
 
-    /// Nodes that keep something in the checkpoint: sources their positions, tables,
-    /// aggregates and joins of streams their rows, and sinks that are written by a key which is not the stream's own what stands
+    /// Nodes that keep something in the checkpoint: sources their positions, tables and steps with
+    /// state their rows, and sinks that are written by a key which is not the stream's own what stands
     /// under it. In the order of the spec.
     package var statefulNodes: [String] {
         let keeping = steps.filter {
             switch $0.verb {
-            case .aggregate, .streamJoin: return true
             case .none, .join: return false
+            case .aggregate, .streamJoin, .deduplicate, .top: return true
             }
         }
         let rekeyed = sinks.filter { sink in

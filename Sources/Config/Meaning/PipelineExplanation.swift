@@ -104,13 +104,16 @@ package struct PipelineExplanation: Hashable, Sendable {
             switch aggregate.window {
             case .none where aggregate.groups.isEmpty: state = .bounded("one group")
             case .none: state = .unbounded("grows with the number of keys")
-            case .hopping(let size, _, _):
+            case .inherited: state = .bounded("the groups of open windows")
+            case .hopping(let size, _, _), .cumulative(let size, _, _):
                 let kept = size.addingReportingOverflow(aggregate.graceMicros)
                 state = .bounded(
                     "the groups of open windows, "
                         + "\(formatDuration(micros: kept.overflow ? size : kept.partialValue)) each"
                 )
             }
+        case .deduplicate(let deduplicate): state = deduplicate.state
+        case .top(let top): state = top.state
         }
         var isUpdating = false
         var key: [String]?
@@ -166,6 +169,25 @@ extension StreamJoinSpec {
     }
 }
 
+extension DeduplicateSpec {
+    fileprivate var state: PipelineExplanation.State {
+        if isInputUpdating { return .unbounded("every row of its input that stands") }
+        guard let withinMicros else { return .unbounded("grows with the number of keys") }
+        return .bounded(
+            "the keys of the last \(formatDuration(micros: withinMicros)), at most twice as long")
+    }
+}
+
+extension TopSpec {
+    fileprivate var state: PipelineExplanation.State {
+        let rows = ties == .first ? "\(limit) rows" : "\(limit) rows and those that tie"
+        if isInputUpdating { return .unbounded("every row of its input that stands") }
+        if windowEnd != nil { return .bounded("\(rows) of each partition of open windows") }
+        if !partition.isEmpty { return .unbounded("grows with the number of partitions") }
+        return ties == .first ? .bounded(rows) : .unbounded(rows)
+    }
+}
+
 extension TopicSourceOptions {
     /// Why two runs may see other rows of the topic.
     fileprivate var notRepeatable: [String] {
@@ -197,6 +219,9 @@ extension StepSpec {
         case .aggregate(let aggregate):
             all += (aggregate.groups + aggregate.compute).map(\.expression)
             all += aggregate.calls.flatMap { [$0.argument, $0.filter].compactMap { $0 } }
+        case .deduplicate(let deduplicate): all += deduplicate.by.map(\.expression)
+        case .top(let top):
+            all += top.partition.map(\.expression) + top.order.items.map(\.expression)
         }
         return all
     }

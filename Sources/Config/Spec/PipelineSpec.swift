@@ -281,6 +281,8 @@ package enum StepVerb: Hashable, Sendable {
     case join(TableJoinSpec)
     case streamJoin(StreamJoinSpec)
     case aggregate(AggregateSpec)
+    case deduplicate(DeduplicateSpec)
+    case top(TopSpec)
 }
 
 /// `join:` to a table. The output is the left columns, then the table's; match columns of the same
@@ -310,6 +312,10 @@ package struct AggregateSpec: Hashable, Sendable {
         case none
         /// Windows [start, start + size) with start ≡ offset mod `every`; tumbling has every = size.
         case hopping(sizeMicros: Int64, everyMicros: Int64, offsetMicros: Int64)
+        /// Windows [start, start + n × every) up to `size`, with start ≡ offset mod `size`.
+        case cumulative(sizeMicros: Int64, everyMicros: Int64, offsetMicros: Int64)
+        /// The input's windows, whose bounds are these columns of `inputSchema`.
+        case inherited(start: Int, end: Int)
     }
     package var window: Window
     /// Over `inputSchema`.

@@ -77,7 +77,8 @@ package struct KeyCodec: Sendable {
         return Column(type: .string, count: count, values: values, retained: [storage])
     }
 
-    private static func size(_ column: Column, _ row: Int) -> Int {
+    /// Bytes of a value that is there, with its tag.
+    static func size(_ column: Column, _ row: Int) -> Int {
         switch column.type {
         case .boolean: return 2
         case .bigint, .timestamp, .interval, .double: return 9
@@ -88,7 +89,8 @@ package struct KeyCodec: Sendable {
         }
     }
 
-    private static func write(
+    /// Writes a value with its tag; returns how many bytes that took.
+    static func write(
         _ column: Column, _ row: Int, to target: UnsafeMutablePointer<UInt8>
     ) -> Int {
         if column.isNull(row) {

@@ -28,27 +28,30 @@ package struct AggregatePlan: Sendable {
     package var inputSchema: Schema
     package var groups: [NamedExpression]
     package var calls: [AggregateCall]
-    /// Over [groups…, window_start, window_end (with a window), calls…].
+    /// Over [groups…, window_start, window_end (with bounds), calls…].
     package var compute: [NamedExpression]
     package var window: Window?
+    /// Whether results have `window_start` and `window_end`.
+    package var hasBounds: Bool
     package var graceMicros: Int64
 
     package init(
         inputSchema: Schema, groups: [NamedExpression], calls: [AggregateCall],
-        compute: [NamedExpression], window: Window?, graceMicros: Int64
+        compute: [NamedExpression], window: Window?, hasBounds: Bool? = nil, graceMicros: Int64
     ) {
         self.inputSchema = inputSchema
         self.groups = groups
         self.calls = calls
         self.compute = compute
         self.window = window
+        self.hasBounds = hasBounds ?? (window != nil)
         self.graceMicros = graceMicros
     }
 
     /// The columns that `compute` is bound to.
     package var callSchema: Schema {
         var fields = groups.map { Field($0.name, $0.expression.type) }
-        if window != nil {
+        if hasBounds {
             fields.append(Field("window_start", .timestamp))
             fields.append(Field("window_end", .timestamp))
         }

@@ -108,6 +108,12 @@ enum GraphText {
         case .streamJoin(let join):
             words.append("\(join.kind.rawValue) join \(join.right.text)")
         case .aggregate(let aggregate): words.append(self.aggregate(aggregate))
+        case .deduplicate(let deduplicate):
+            let names = deduplicate.by.map(\.name).joined(separator: ", ")
+            words.append("\(deduplicate.keep.rawValue) of \(names)")
+        case .top(let top):
+            let names = top.partition.map(\.name).joined(separator: ", ")
+            words.append("top \(top.limit)" + (names.isEmpty ? "" : " of \(names)"))
         }
         if let having = step.having { words.append("having \(having.text)") }
         return words.isEmpty ? "select" : words.joined(separator: "; ")
@@ -121,6 +127,11 @@ enum GraphText {
                 every == aggregate.window.size
                 ? " tumbling \(size)" : " hopping \(size) every \(formatDuration(micros: every))"
         }
+        if case .cumulative(let size, let every, _) = aggregate.window {
+            text +=
+                " cumulative \(formatDuration(micros: size)) every \(formatDuration(micros: every))"
+        }
+        if case .inherited = aggregate.window { text += " of each window" }
         let groups = aggregate.groups.map(\.name).joined(separator: ", ")
         return groups.isEmpty ? text : "\(text) by \(groups)"
     }

@@ -3,8 +3,8 @@ import Operators
 
 /// Leaves out of a spec the columns that nothing reads, so that sources do not build them.
 ///
-/// Pure. State must not depend on what some later step reads: tables and joins of streams keep all
-/// their columns and aggregates all their calls.
+/// Pure. State must not depend on what some later step reads: tables keep all their columns and
+/// aggregates all their calls; joins of streams and steps that keep rows keep them whole.
 enum ColumnPruning {
     static func prune(_ spec: PipelineSpec) -> PipelineSpec {
         var needs = Needs(spec)
@@ -113,10 +113,14 @@ enum ColumnPruning {
         case .streamJoin: input.formUnion(step.inputSchema.fields.indices)
         case .aggregate(let aggregate):
             for group in aggregate.groups { input.formUnion(group.expression.columns) }
+            if case .inherited(let start, let end) = aggregate.window {
+                input.formUnion([start, end])
+            }
             for call in aggregate.calls {
                 input.formUnion(call.argument?.columns ?? [])
                 input.formUnion(call.filter?.columns ?? [])
             }
+        case .deduplicate, .top: input.formUnion(step.inputSchema.fields.indices)
         }
         let kept = input.sorted()
         let inputMap = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
@@ -126,6 +130,10 @@ enum ColumnPruning {
         case .none:
             result.verbSchema = result.inputSchema
             return VerbColumns(verbMap: inputMap)
+        case .deduplicate, .top:
+            let places = step.verbSchema.fields.indices
+            return VerbColumns(
+                verbMap: Dictionary(uniqueKeysWithValues: zip(places, places)))
         case .join(var join):
             let leftCount = step.inputSchema.count
             let right = join.tableColumns.indices.filter { needed.contains(leftCount + $0) }
@@ -152,6 +160,11 @@ enum ColumnPruning {
                     function: call.function, argument: call.argument?.remapped(inputMap),
                     isDistinct: call.isDistinct, filter: call.filter?.remapped(inputMap),
                     type: call.type)
+            }
+            if case .inherited(let start, let end) = aggregate.window,
+                let start = inputMap[start], let end = inputMap[end]
+            {
+                aggregate.window = .inherited(start: start, end: end)
             }
             result.verb = .aggregate(aggregate)
             let count = step.verbSchema.count

@@ -157,6 +157,14 @@ struct GraphBuilder {
             verb = Stage(
                 operation: self.aggregate(aggregate, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true, isStateful: true)
+        case .deduplicate(let deduplicate):
+            verb = Stage(
+                operation: self.deduplicate(deduplicate, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true)
+        case .top(let top):
+            verb = Stage(
+                operation: self.top(top, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true)
         }
         var stages: [Stage] = []
         // A join has one left input, to which a union is brought together before.
@@ -227,9 +235,44 @@ struct GraphBuilder {
         }
         let plan = AggregatePlan(
             inputSchema: step.inputSchema, groups: aggregate.groups, calls: aggregate.calls,
-            compute: aggregate.compute, window: window, graceMicros: aggregate.graceMicros)
+            compute: aggregate.compute, window: window, hasBounds: aggregate.window != .none,
+            graceMicros: aggregate.graceMicros)
+        switch aggregate.window {
+        case .none, .hopping: break
+        case .cumulative(let size, let every, let offset):
+            let grown = AggregatePlan.Window(
+                sizeMicros: size, everyMicros: every, offsetMicros: offset)
+            return SpanAggregate(plan, spans: .cumulative(grown))
+        case .inherited(let start, let end):
+            return SpanAggregate(plan, spans: .inherited(start: start, end: end))
+        }
         if let window { return WindowedAggregate(plan, window: window) }
         return RunningAggregate(plan)
+    }
+
+    private func deduplicate(_ spec: DeduplicateSpec, of step: StepSpec) -> any Operator {
+        let key = spec.by.map(\.expression)
+        switch spec.keep {
+        case .first:
+            return DeduplicateFirst(
+                inputSchema: step.inputSchema, key: key, withinMicros: spec.withinMicros)
+        case .last:
+            return Top(
+                TopPlan(
+                    inputSchema: step.inputSchema, partition: key,
+                    order: RowOrder(items: [], isLatestFirst: true), limit: 1,
+                    isUpdating: spec.isInputUpdating))
+        }
+    }
+
+    private func top(_ spec: TopSpec, of step: StepSpec) -> any Operator {
+        let plan = TopPlan(
+            inputSchema: step.inputSchema, partition: spec.partition.map(\.expression),
+            order: spec.order, limit: spec.limit, hasRank: spec.hasRank,
+            showsTies: spec.ties == .all, isUpdating: spec.isInputUpdating,
+            windowEnd: spec.windowEnd)
+        if let windowEnd = spec.windowEnd { return WindowTop(plan, windowEnd: windowEnd) }
+        return Top(plan)
     }
 
     // MARK: Sinks and wires

@@ -1,0 +1,163 @@
+import TestSupport
+import Testing
+
+@testable import Operators
+
+@Suite("Aggregate over windows of any bounds")
+struct SpanAggregateTests {
+    private static let schema = Schema(
+        Reference.schema.fields + [Field("from", .timestamp), Field("until", .timestamp)])
+    private static let window = AggregatePlan.Window(
+        sizeMicros: 12, everyMicros: 4, offsetMicros: 5)
+
+    private struct Form {
+        var spans: SpanAggregate.Spans
+        var key: [Int]
+        var grace: Int64
+
+        func make() -> SpanAggregate {
+            let plan = Plans.aggregate(
+                SpanAggregateTests.schema, by: key == [1] ? ["g": "g"] : ["k": "k", "g": "g"],
+                compute: Reference.compute, window: SpanAggregateTests.window, grace: grace)
+            return SpanAggregate(plan, spans: spans)
+        }
+
+        /// The bounds of a row's windows.
+        func windows(_ row: Row) -> [[Int64]] {
+            if case .inherited = spans {
+                guard case .timestamp(let start) = row.values[8],
+                    case .timestamp(let end) = row.values[9]
+                else { return [] }
+                return [[end, start]]
+            }
+            let start: Int64 = (row.time - 11...row.time).first { ($0 - 5) % 12 == 0 } ?? 0
+            var windows: [[Int64]] = []
+            for size: Int64 in [4, 8, 12] where start + size > row.time {
+                windows.append([start + size, start])
+            }
+            return windows
+        }
+    }
+
+    private static let forms = [
+        Form(spans: .inherited(start: 8, end: 9), key: [1], grace: 0),
+        Form(spans: .inherited(start: 8, end: 9), key: [0, 1], grace: 3),
+        Form(spans: .cumulative(window), key: [1], grace: 0),
+        Form(spans: .cumulative(window), key: [0, 1], grace: 3),
+    ]
+
+    private static func row(time: Int64, using random: inout SeededRandom) -> Row {
+        var row = Reference.row(time: time, using: &random)
+        let start = time - Int64.random(in: 0...3, using: &random)
+        let end = time + Int64.random(in: 1...4, using: &random)
+        row.values += [.timestamp(start), .timestamp(end)]
+        return row
+    }
+
+    /// What windows whose results are due in `from..<=to` give.
+    private static func expected(
+        _ placed: [(window: [Int64], row: Row)], _ form: Form, after: Int64, to: Int64
+    ) -> [Row] {
+        var groups: [[Literal]: [[Literal]]] = [:]
+        for (window, row) in placed {
+            let due = window[0] + form.grace
+            guard due > after, due <= to else { continue }
+            let bounds: [Literal] = window.map { .timestamp($0) }
+            groups[bounds + form.key.map { row.values[$0] }, default: []].append(row.values)
+        }
+        return groups.sorted { Reference.isLess($0.key, $1.key) }.map { key, rows in
+            guard case .timestamp(let end) = key[0] else { return Row(values: [], time: 0) }
+            return Row(
+                values: Array(key[2...]) + [key[1], key[0]] + Reference.results(rows),
+                time: end - 1)
+        }
+    }
+
+    @Test("gives what a reference gives, over restarts", arguments: 0..<forms.count)
+    func random(_ index: Int) throws {
+        let form = Self.forms[index]
+        for seed in testSeed..<testSeed + 6 {
+            var random = SeededRandom(seed: seed)
+            var node = form.make()
+            var state = KeptState()
+            var placed: [(window: [Int64], row: Row)] = []
+            var watermark: Int64 = 0
+            var highest: Int64 = 0
+            node.advance(to: watermark, now: 0, to: Collected())
+            for step in 0..<30 {
+                var late: [[Literal]] = []
+                var fired: [[Literal]] = []
+                let rows = (0..<Int.random(in: 1...10, using: &random)).map { _ in
+                    let time = max(0, highest + Int64.random(in: -12...3, using: &random))
+                    var row = Self.row(time: time, using: &random)
+                    row.watermark = highest - 4
+                    highest = max(highest, time)
+                    var isPlaced = false
+                    var hasFired = false
+                    for window in form.windows(row) where row.watermark < window[0] + form.grace {
+                        if window[0] + form.grace <= watermark {
+                            hasFired = true
+                        } else {
+                            isPlaced = true
+                            placed.append((window, row))
+                        }
+                    }
+                    if !isPlaced && hasFired { fired.append(row.values) }
+                    if !isPlaced && !hasFired { late.append(row.values) }
+                    return row
+                }
+                let output = Collected()
+                node.process(
+                    Batch(rows, Self.schema, padding: step % 2 == 0), input: 0, now: 0, to: output)
+                #expect(output.late.map(\.values) == late, "seed \(seed), step \(step)")
+                #expect(output.fired.map(\.values) == fired, "seed \(seed), step \(step)")
+                let ahead = Int64([-9, -4, -4, 2].randomElement(using: &random) ?? 0)
+                let next = max(watermark, highest + ahead)
+                node.advance(to: next, now: 0, to: output)
+                #expect(
+                    output.rows == Self.expected(placed, form, after: watermark, to: next),
+                    "seed \(seed), step \(step)")
+                watermark = next
+                var changes = StateChanges()
+                node.capture(into: &changes)
+                state.apply(changes)
+                if Bool.random(using: &random) {
+                    node = form.make()
+                    try state.restore(into: node, watermark: watermark, using: &random)
+                }
+            }
+            node.advance(to: .max, now: 0, to: Collected())
+            #expect(node.stateSize.entries == 0)
+        }
+    }
+
+    @Test(
+        "gives the same for every way to cut its input, restarted at every cut",
+        arguments: [0, 2])
+    func everySplit(_ index: Int) throws {
+        let form = Self.forms[index]
+        var random = SeededRandom(seed: testSeed)
+        let rows = (0..<8).map { _ in
+            Self.row(time: Int64.random(in: 0...20, using: &random), using: &random)
+        }
+        let placed = rows.flatMap { row in form.windows(row).map { (window: $0, row: row) } }
+        let expected = Self.expected(placed, form, after: .min, to: .max)
+        for lengths in OperatorsTests.everySplit(of: rows.count) {
+            var state = KeptState()
+            var rest = rows[...]
+            let output = Collected()
+            for length in lengths + [0] {
+                let node = form.make()
+                try state.restore(into: node, watermark: .min, using: &random)
+                node.process(
+                    Batch(Array(rest.prefix(length)), Self.schema), input: 0, now: 0, to: output)
+                rest = rest.dropFirst(length)
+                if length == 0 { node.advance(to: .max, now: 0, to: output) }
+                var changes = StateChanges()
+                node.capture(into: &changes)
+                state.apply(changes)
+            }
+            #expect(output.rows == expected, "seed \(testSeed), \(lengths)")
+        }
+    }
+}
