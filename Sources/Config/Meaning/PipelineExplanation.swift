@@ -178,7 +178,7 @@ extension StepSpec {
         case .join(let join): all += join.match
         case .aggregate(let aggregate):
             all += (aggregate.groups + aggregate.compute).map(\.expression)
-            all += aggregate.calls.flatMap { [$0.argument, $0.filter].compactMap { $0 } }
+            all += aggregate.calls.flatMap(\.expressions)
         }
         return all
     }

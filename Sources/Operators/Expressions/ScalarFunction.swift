@@ -158,11 +158,28 @@ enum FunctionCatalog {
         scalar("date_format", is: .dateFormat, 2...3, "(timestamp, 'pattern' [, 'zone'])")
         all["nullif"] = Entry(meaning: .nullIf, argumentCounts: 2...2, usage: "nullif(a, b)")
         all["now"] = Entry(meaning: .now, argumentCounts: 0...0, usage: "now()")
-        for function in [AggregateFunction.count, .sum, .avg, .min, .max] {
-            all[function.rawValue] = Entry(
-                meaning: .aggregate(function), argumentCounts: 1...1,
-                usage: "\(function.rawValue)(value)")
+        func aggregate(
+            _ names: String..., is function: AggregateFunction, _ count: Int = 1,
+            _ usage: String = "(value)"
+        ) {
+            for name in names {
+                all[name] = Entry(
+                    meaning: .aggregate(function), argumentCounts: count...count,
+                    usage: "\(name)\(usage)")
+            }
         }
+        for function in [
+            AggregateFunction.count, .sum, .avg, .min, .max, .first, .last, .stddevPop, .varPop,
+            .boolAnd, .boolOr, .approxCountDistinct,
+        ] {
+            aggregate(function.rawValue, is: function)
+        }
+        aggregate("stddev", "stddev_samp", is: .stddev)
+        aggregate("variance", "var_samp", is: .variance)
+        aggregate("arg_min", is: .argMin, 2, "(value, order)")
+        aggregate("arg_max", is: .argMax, 2, "(value, order)")
+        aggregate("string_agg", is: .stringAgg, 2, "(text, 'separator')")
+        aggregate("approx_percentile", is: .approxPercentile, 2, "(number, fraction)")
         return all
     }()
 

@@ -110,8 +110,7 @@ enum ColumnPruning {
         case .aggregate(let aggregate):
             for group in aggregate.groups { input.formUnion(group.expression.columns) }
             for call in aggregate.calls {
-                input.formUnion(call.argument?.columns ?? [])
-                input.formUnion(call.filter?.columns ?? [])
+                for expression in call.expressions { input.formUnion(expression.columns) }
             }
         }
         let kept = input.sorted()
@@ -139,12 +138,7 @@ enum ColumnPruning {
             aggregate.groups = aggregate.groups.map {
                 NamedExpression(name: $0.name, expression: $0.expression.remapped(inputMap))
             }
-            aggregate.calls = aggregate.calls.map { call in
-                AggregateCall(
-                    function: call.function, argument: call.argument?.remapped(inputMap),
-                    isDistinct: call.isDistinct, filter: call.filter?.remapped(inputMap),
-                    type: call.type)
-            }
+            aggregate.calls = aggregate.calls.map { $0.remapped(inputMap) }
             result.verb = .aggregate(aggregate)
             let count = step.verbSchema.count
             return VerbColumns(
