@@ -68,6 +68,8 @@ extension ExpressionBinding {
             return textFunction(function, name, arguments, range)
         case .substring, .splitPart, .left, .right, .repeated, .leftPad, .rightPad:
             return mixedFunction(function, name, arguments, range)
+        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
+            return regularExpression(function, name, arguments, range)
         case .abs, .sign, .floor, .ceil, .round, .truncate:
             return rounding(function, name, arguments, range)
         case .power, .sqrt, .ln, .log10, .exp:

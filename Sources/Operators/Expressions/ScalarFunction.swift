@@ -19,6 +19,9 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case lower, upper, length, octetLength, substring, trim, leftTrim, rightTrim, replace
     case position, splitPart, startsWith, endsWith, left, right, reverse, repeated
     case leftPad, rightPad
+    /// Text, pattern (a literal), then for `regexpSubstr` a group's number (a literal), for
+    /// `regexpReplace` the replacement, and at last flags (a literal).
+    case regexpLike, regexpCount, regexpSubstr, regexpReplace
     // Numbers
     case abs, sign, round, truncate, floor, ceil, power, sqrt, ln, log10, exp
     case greatest, least
@@ -72,6 +75,10 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
         case .repeated: return "repeat"
         case .leftPad: return "lpad"
         case .rightPad: return "rpad"
+        case .regexpLike: return "regexp_like"
+        case .regexpCount: return "regexp_count"
+        case .regexpSubstr: return "regexp_substr"
+        case .regexpReplace: return "regexp_replace"
         case .truncate: return "trunc"
         case .dateTrunc: return "date_trunc"
         case .timestampFromEpoch, .timestampFromText: return "to_timestamp"
@@ -139,6 +146,14 @@ enum FunctionCatalog {
         scalar("repeat", is: .repeated, 2...2, "(text, times)")
         scalar("lpad", is: .leftPad, 2...3, "(text, length [, fill])")
         scalar("rpad", is: .rightPad, 2...3, "(text, length [, fill])")
+        scalar("regexp_like", is: .regexpLike, 2...3, "(text, 'pattern' [, 'flags'])")
+        scalar("regexp_count", is: .regexpCount, 2...2, "(text, 'pattern')")
+        scalar(
+            "regexp_substr", "regexp_extract", is: .regexpSubstr, 2...3,
+            "(text, 'pattern' [, group])")
+        scalar(
+            "regexp_replace", is: .regexpReplace, 3...4,
+            "(text, 'pattern', replacement [, 'flags'])")
         scalar("abs", is: .abs, 1...1, "(number)")
         scalar("sign", is: .sign, 1...1, "(number)")
         scalar("round", is: .round, 1...2, "(number [, digits])")

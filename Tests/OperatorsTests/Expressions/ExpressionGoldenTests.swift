@@ -131,7 +131,8 @@ enum ExpressionUnfolding {
         }
         let fixing: Set<String> = [
             "timestamp", "interval", "decimal", "round", "trunc", "date_trunc", "date_format",
-            "to_timestamp", "extract", "date_part",
+            "to_timestamp", "extract", "date_part", "regexp_like", "regexp_count", "regexp_substr",
+            "regexp_replace",
         ]
         if words.contains(where: fixing.contains) { return true }
         guard case .string = tokens[index].kind else { return false }

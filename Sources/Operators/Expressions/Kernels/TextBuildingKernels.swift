@@ -17,7 +17,7 @@ enum TextBuildingKernels {
     /// A new string for each row whose operands are there, by `body`, which writes into the arena;
     /// nil fails the row because its text would be too long.
     @inline(__always)
-    private static func built(
+    static func built(
         _ operands: [Vector], _ rows: Int, bytesPerRow: Int = 32,
         _ body: (Int, inout StringArena) -> StringView?
     ) -> Vector {
