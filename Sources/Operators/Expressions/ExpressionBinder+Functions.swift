@@ -22,6 +22,11 @@ extension ExpressionBinding {
         }
         switch entry.meaning {
         case .now: return BoundOperand(node: .now, range: range)
+        case .field(let field):
+            guard let time = argument(call.arguments[0], name, .timestamp) else { return nil }
+            let unit = BoundOperand(
+                node: .literal(.string(Array(field.rawValue.utf8)), .string), range: call.nameRange)
+            return self.call(.extract, [unit, time], field.type, range)
         case .nullIf: return nullIf(call.arguments, range).flatMap { repeating($0) }
         case .scalar(let function): return scalar(function, name, call.arguments, range)
         case .aggregate: return nil
@@ -64,9 +69,12 @@ extension ExpressionBinding {
             guard let a, let b else { return nil }
             return arithmetic(.modulo, a, b, range)
         case .lower, .upper, .reverse, .length, .octetLength, .trim, .leftTrim, .rightTrim,
-            .replace, .startsWith, .endsWith, .position:
+            .replace, .startsWith, .endsWith, .position, .initcap, .ascii, .md5, .sha256, .hash64,
+            .urlScheme, .urlHost, .urlPort, .urlPath, .urlQuery, .urlParameter, .urlEncode,
+            .urlDecode:
             return textFunction(function, name, arguments, range)
-        case .substring, .splitPart, .left, .right, .repeated, .leftPad, .rightPad:
+        case .substring, .splitPart, .splitIndex, .toHex, .left, .right, .repeated, .leftPad,
+            .rightPad:
             return mixedFunction(function, name, arguments, range)
         case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
             return regularExpression(function, name, arguments, range)
@@ -123,10 +131,10 @@ extension ExpressionBinding {
         let bound = arguments.map { string($0, name) }
         var operands = bound.compactMap { $0 }
         guard operands.count == bound.count else { return nil }
-        if name == "strpos" { operands.swapAt(0, 1) }
+        if name == "strpos" || name == "instr" { operands.swapAt(0, 1) }
         let type: ColumnType
         switch function {
-        case .length, .octetLength, .position: type = .bigint
+        case .length, .octetLength, .position, .ascii, .hash64, .urlPort: type = .bigint
         case .startsWith, .endsWith: type = .boolean
         default: type = .string
         }
@@ -138,8 +146,9 @@ extension ExpressionBinding {
     ) -> BoundOperand? {
         let isText: [Bool]
         switch function {
-        case .splitPart: isText = [true, true, false]
+        case .splitPart, .splitIndex: isText = [true, true, false]
         case .leftPad, .rightPad: isText = [true, false, true]
+        case .toHex: isText = [false]
         default: isText = [true, false, false]
         }
         var operands: [BoundOperand] = []
@@ -219,7 +228,7 @@ private enum FunctionAdvice {
         "if": "CASE WHEN … THEN … ELSE … END", "iif": "CASE WHEN … THEN … ELSE … END",
         "ifnull": "coalesce(a, b)", "nvl": "coalesce(a, b)", "isnull": "x IS NULL",
         "ucase": "upper(text)", "lcase": "lower(text)", "len": "length(text)",
-        "instr": "position(part IN text)", "to_char": "date_format(timestamp, 'yyyy-MM-dd')",
+        "to_char": "date_format(timestamp, 'yyyy-MM-dd')",
         "strftime": "date_format(timestamp, '%Y-%m-%d')",
         "to_date": "to_timestamp(text, 'yyyy-MM-dd')",
         "from_unixtime": "to_timestamp(seconds)",

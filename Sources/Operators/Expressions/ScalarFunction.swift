@@ -19,6 +19,17 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case lower, upper, length, octetLength, substring, trim, leftTrim, rightTrim, replace
     case position, splitPart, startsWith, endsWith, left, right, reverse, repeated
     case leftPad, rightPad
+    case initcap, ascii, md5, sha256, hash64
+    case toHex = "to_hex"
+    case splitIndex = "split_index"
+    case urlScheme = "url_extract_protocol"
+    case urlHost = "url_extract_host"
+    case urlPort = "url_extract_port"
+    case urlPath = "url_extract_path"
+    case urlQuery = "url_extract_query"
+    case urlParameter = "url_extract_parameter"
+    case urlEncode = "url_encode"
+    case urlDecode = "url_decode"
     /// Text, pattern (a literal), then for `regexpSubstr` a group's number (a literal), for
     /// `regexpReplace` the replacement, and at last flags (a literal).
     case regexpLike, regexpCount, regexpSubstr, regexpReplace
@@ -97,6 +108,8 @@ enum FunctionCatalog {
         /// Becomes other nodes when it is bound.
         case nullIf
         case now
+        /// `extract` of this field.
+        case field(TimeField)
     }
 
     struct Entry {
@@ -136,6 +149,7 @@ enum FunctionCatalog {
         scalar("rtrim", is: .rightTrim, 1...2, "(text [, characters])")
         scalar("replace", is: .replace, 3...3, "(text, from, to)")
         scalar("position", is: .position, 2...2, "(part IN text)")
+        scalar("instr", is: .position, 2...2, "(text, part)")
         scalar("strpos", is: .position, 2...2, "(text, part)")
         scalar("split_part", is: .splitPart, 3...3, "(text, delimiter, number)")
         scalar("starts_with", is: .startsWith, 2...2, "(text, prefix)")
@@ -146,6 +160,24 @@ enum FunctionCatalog {
         scalar("repeat", is: .repeated, 2...2, "(text, times)")
         scalar("lpad", is: .leftPad, 2...3, "(text, length [, fill])")
         scalar("rpad", is: .rightPad, 2...3, "(text, length [, fill])")
+        for function in [
+            ScalarFunction.initcap, .ascii, .md5, .sha256, .hash64, .urlScheme, .urlHost, .urlPort,
+            .urlPath, .urlQuery, .urlEncode, .urlDecode,
+        ] {
+            scalar(function.rawValue, is: function, 1...1, "(text)")
+        }
+        scalar("to_hex", is: .toHex, 1...1, "(number)")
+        scalar("split_index", is: .splitIndex, 3...3, "(text, delimiter, index)")
+        scalar("url_extract_parameter", is: .urlParameter, 2...2, "(url, name)")
+        let fields: KeyValuePairs<String, TimeField> = [
+            "year": .year, "quarter": .quarter, "month": .month, "week": .week,
+            "day_of_month": .day, "day_of_week": .isodow, "day_of_year": .doy, "hour": .hour,
+            "minute": .minute,
+        ]
+        for (name, field) in fields {
+            all[name] = Entry(
+                meaning: .field(field), argumentCounts: 1...1, usage: "\(name)(timestamp)")
+        }
         scalar("regexp_like", is: .regexpLike, 2...3, "(text, 'pattern' [, 'flags'])")
         scalar("regexp_count", is: .regexpCount, 2...2, "(text, 'pattern')")
         scalar(
