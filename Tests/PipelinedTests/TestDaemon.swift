@@ -116,7 +116,7 @@ final class RawClient {
         var byte: UInt8 = 0
         while true {
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&ready, 1, 5000) > 0, read(descriptor, &byte, 1) == 1 else { return nil }
+            guard poll(&ready, 1, 30_000) > 0, read(descriptor, &byte, 1) == 1 else { return nil }
             if byte == 10 { return String(decoding: line, as: UTF8.self) }
             line.append(byte)
         }
@@ -127,7 +127,7 @@ final class RawClient {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&ready, 1, 5000) > 0 else { return false }
+            guard poll(&ready, 1, 30_000) > 0 else { return false }
             if read(descriptor, &chunk, chunk.count) <= 0 { return true }
         }
     }

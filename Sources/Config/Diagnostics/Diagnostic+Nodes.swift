@@ -159,6 +159,13 @@ extension Diagnostic {
             label: "a row would be taken back with another value than it was given with")
     }
 
+    static func estimateOverChanges(_ name: String, at place: FileLocation) -> Diagnostic {
+        Diagnostic(
+            "'\(name)' cannot be computed over rows that change", at: place,
+            label: "an estimate cannot take a row back",
+            help: name == "approx_count_distinct" ? "count(DISTINCT x) can" : nil)
+    }
+
     static func ambiguousColumn(
         _ name: String, choices: [String], at place: FileLocation
     ) -> Diagnostic {

@@ -45,10 +45,7 @@ struct ExpressionReader {
             scalar.text, in: binderScope(scope), groupColumns: groups)
         switch bound {
         case .success(let aggregate):
-            let expressions =
-                [aggregate.result]
-                + aggregate.calls.flatMap { [$0.argument, $0.filter] }
-                .compactMap { $0 }
+            let expressions = [aggregate.result] + aggregate.calls.flatMap(\.expressions)
             if scope.isUpdating, expressions.contains(where: \.usesNow) {
                 context.report(.nowOverChanges(at: context.location(scalar)))
             }

@@ -264,33 +264,32 @@ extension PipelineReader {
             if aggregate.result.type == .interval {
                 context.report(.intervalColumn(at: context.location(entry.value)))
             }
-            if isUpdating { checkRetractable(aggregate, at: entry.value) }
-            let result = merge(aggregate, into: &compute.calls, groupCount: groups.count)
+            let calls = isUpdating ? takingBack(aggregate, at: entry.value) : aggregate.calls
+            let result = merge(
+                aggregate.result, calls, into: &compute.calls, groupCount: groups.count)
             compute.items.append(NamedExpression(name: name, expression: result))
         }
         return compute
     }
 
-    /// min, max and DISTINCT over rows that may be taken back need every value kept.
-    private func checkRetractable(_ aggregate: BoundAggregate, at value: LocatedValue) {
-        for call in aggregate.calls {
-            guard call.function == .min || call.function == .max || call.isDistinct else {
-                continue
-            }
-            let what = call.isDistinct ? "DISTINCT" : call.function.rawValue
+    /// The calls over rows that may be taken back, which estimates cannot be.
+    private func takingBack(
+        _ aggregate: BoundAggregate, at value: LocatedValue
+    ) -> [AggregateCall] {
+        if let call = aggregate.calls.first(where: { $0.function.isApproximate }) {
             context.report(
-                .notSupported(
-                    "\(what) over rows that change", at: context.location(value)))
-            return
+                .estimateOverChanges(call.function.rawValue, at: context.location(value)))
         }
+        return aggregate.calls.map(\.takingBack)
     }
 
     /// Shares equal calls between the results of a step.
     private func merge(
-        _ aggregate: BoundAggregate, into calls: inout [AggregateCall], groupCount: Int
+        _ result: BoundExpression, _ added: [AggregateCall], into calls: inout [AggregateCall],
+        groupCount: Int
     ) -> BoundExpression {
         var places: [Int] = []
-        for call in aggregate.calls {
+        for call in added {
             if let index = calls.firstIndex(of: call) {
                 places.append(index)
             } else {
@@ -302,6 +301,6 @@ extension PipelineReader {
         for (index, place) in places.enumerated() {
             map[groupCount + index] = groupCount + place
         }
-        return aggregate.result.remapped(map)
+        return result.remapped(map)
     }
 }

@@ -218,7 +218,7 @@ extension StepSpec {
         case .streamJoin(let join): all += join.expressions
         case .aggregate(let aggregate):
             all += (aggregate.groups + aggregate.compute).map(\.expression)
-            all += aggregate.calls.flatMap { [$0.argument, $0.filter].compactMap { $0 } }
+            all += aggregate.calls.flatMap(\.expressions)
         case .deduplicate(let deduplicate): all += deduplicate.by.map(\.expression)
         case .top(let top):
             all += top.partition.map(\.expression) + top.order.items.map(\.expression)

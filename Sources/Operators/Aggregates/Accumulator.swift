@@ -17,12 +17,26 @@ protocol Accumulator: AnyObject {
         _ groups: UnsafePointer<Int32>, count: Int, argument: Column?,
         weights: UnsafePointer<Int32>?)
 
+    /// The same with what the rows are ordered by, for calls to which that matters; dense.
+    func update(
+        _ groups: UnsafePointer<Int32>, count: Int, argument: Column?, order: Column?,
+        weights: UnsafePointer<Int32>?)
+
     /// The values of `groups`; `failed` gets the positions in it whose value does not fit its type.
     func result(_ groups: [Int32], failed: inout [Int: String]) -> Column
 
     /// The value for a checkpoint, and back. Little-endian, self-delimiting.
     func write(_ group: Int, to bytes: inout [UInt8])
     func read(_ group: Int, from reader: inout ByteReader) -> Bool
+}
+
+extension Accumulator {
+    func update(
+        _ groups: UnsafePointer<Int32>, count: Int, argument: Column?, order: Column?,
+        weights: UnsafePointer<Int32>?
+    ) {
+        update(groups, count: count, argument: argument, weights: weights)
+    }
 }
 
 /// Numbers out of checkpoint bytes whose length is not trusted.

@@ -1,5 +1,6 @@
 /// The accumulator for a call.
 func makeAccumulator(_ call: AggregateCall) -> any Accumulator {
+    if call.keepsValues { return MultisetAccumulator(call) }
     let argumentType = call.argument?.type ?? .bigint
     switch call.function {
     case .countRows, .count:
@@ -10,15 +11,34 @@ func makeAccumulator(_ call: AggregateCall) -> any Accumulator {
         }
         return ExactSumAccumulator(
             isAverage: call.function == .avg, argumentType: argumentType, resultType: call.type)
-    case .min, .max:
-        let isMaximum = call.function == .max
+    case .min, .max: return makeExtreme(argumentType, isMaximum: call.function == .max)
+    case .first, .last, .argMin, .argMax: return PickAccumulator(call)
+    case .stddev, .stddevPop, .variance, .varPop:
+        let kind = SpreadKind(call.function)
         switch argumentType {
-        case .bigint, .timestamp, .interval:
-            return ExtremeAccumulator(integers: argumentType, isMaximum: isMaximum)
-        case .double: return ExtremeAccumulator(doublesMaximum: isMaximum)
-        case .decimal: return ExtremeAccumulator(decimals: argumentType, isMaximum: isMaximum)
-        case .boolean: return ExtremeAccumulator(booleansMaximum: isMaximum)
-        case .string: return StringExtremeAccumulator(isMaximum: isMaximum)
+        case .bigint: return ExactVarianceAccumulator(kind, scale: 0)
+        case .decimal(let precision, let scale) where precision <= 18:
+            return ExactVarianceAccumulator(kind, scale: scale)
+        default: return VarianceAccumulator(kind, name: call.function.rawValue)
         }
+    case .boolAnd, .boolOr: return BooleanAccumulator(isAnd: call.function == .boolAnd)
+    case .stringAgg: return StringAggAccumulator(separator: call.parameter)
+    case .approxCountDistinct: return DistinctSketchAccumulator(type: argumentType)
+    case .approxPercentile:
+        guard case .double(let fraction) = call.parameter else {
+            preconditionFailure("approx_percentile without a fraction")
+        }
+        return QuantileSketchAccumulator(fraction: fraction)
+    }
+}
+
+private func makeExtreme(_ type: ColumnType, isMaximum: Bool) -> any Accumulator {
+    switch type {
+    case .bigint, .timestamp, .interval:
+        return ExtremeAccumulator(integers: type, isMaximum: isMaximum)
+    case .double: return ExtremeAccumulator(doublesMaximum: isMaximum)
+    case .decimal: return ExtremeAccumulator(decimals: type, isMaximum: isMaximum)
+    case .boolean: return ExtremeAccumulator(booleansMaximum: isMaximum)
+    case .string: return StringExtremeAccumulator(isMaximum: isMaximum)
     }
 }

@@ -9,7 +9,8 @@ final class GroupStore {
     /// Rows in the group: the sum of their weights, never below 0.
     let rowCounts = GroupArray<Int64>(0)
     private let accumulators: [any Accumulator]
-    private let distinct: [DistinctSets?]
+    /// The values that a call keeps: all that stand, or for DISTINCT those that have been.
+    private let sets: [ValueSets?]
     private let isDirty = GroupArray<UInt8>(0)
     private var dirty: [Int32] = []
     private var free: [Int32] = []
@@ -19,8 +20,10 @@ final class GroupStore {
     init(calls: [AggregateCall]) {
         self.calls = calls
         accumulators = calls.map { makeAccumulator($0) }
-        distinct = calls.map { call in
-            call.isDistinct ? DistinctSets(type: call.argument?.type ?? .bigint) : nil
+        sets = zip(calls, accumulators).map { call, accumulator in
+            if let multiset = accumulator as? MultisetAccumulator { return multiset.sets }
+            guard call.isDistinct, let argument = call.argument else { return nil }
+            return ValueSets(types: [argument.type], isCounted: call.takesBack)
         }
     }
 
@@ -28,7 +31,8 @@ final class GroupStore {
 
     /// Bytes of memory, about, without the keys.
     var memoryBytes: Int {
-        count * (32 + 24 * calls.count) + distinct.reduce(0) { $0 + ($1?.entryCount ?? 0) * 64 }
+        let valueCount = sets.reduce(0) { $0 + ($1?.entryCount ?? 0) }
+        return count * (32 + 24 * calls.count) + valueCount * 64
     }
 
     func allocate() -> Int32 {
@@ -39,21 +43,24 @@ final class GroupStore {
         rowCounts.reserve(count)
         isDirty.reserve(count)
         for accumulator in accumulators { accumulator.reserve(count) }
-        for set in distinct { set?.reserve(count) }
+        for set in sets { set?.reserve(count) }
         return Int32(count - 1)
     }
 
     func release(_ group: Int32) {
-        reset(group)
+        clear(group)
+        for set in sets { set?.reset(Int(group)) }
         isDirty.base[Int(group)] = 0
         free.append(group)
     }
 
     /// Makes a group's values those of no rows.
-    func reset(_ group: Int32) {
+    func clear(_ group: Int32) {
         rowCounts.reset(Int(group))
-        for accumulator in accumulators { accumulator.reset(Int(group)) }
-        for set in distinct { set?.reset(Int(group)) }
+        for (index, accumulator) in accumulators.enumerated() {
+            sets[index]?.clear(Int(group))
+            if !(accumulator is MultisetAccumulator) { accumulator.reset(Int(group)) }
+        }
     }
 
     /// Counts the rows of each group, in order.
@@ -84,36 +91,50 @@ final class GroupStore {
         return unknown
     }
 
+    /// What a call is given for each row, dense.
+    struct Arguments {
+        var argument: Column?
+        var order: Column?
+        var filter: Column?
+    }
+
     /// Feeds rows that have been counted to every call.
     ///
     /// - Parameters:
     ///   - groups: The group of each row, −1 for rows that do not count.
-    ///   - arguments: For each call its argument and its filter, dense.
+    ///   - arguments: One for each call.
     func update(
-        _ groups: UnsafePointer<Int32>, count: Int,
-        arguments: [(argument: Column?, filter: Column?)], weights: UnsafePointer<Int32>?
+        _ groups: UnsafePointer<Int32>, count: Int, arguments: [Arguments],
+        weights: UnsafePointer<Int32>?
     ) {
         markDirty(groups, count: count)
         for index in calls.indices {
-            let (argument, filter) = arguments[index]
-            guard filter != nil || distinct[index] != nil else {
+            let given = arguments[index]
+            let isDistinct = calls[index].isDistinct && !calls[index].keepsValues
+            guard given.filter != nil || isDistinct else {
                 accumulators[index].update(
-                    groups, count: count, argument: argument, weights: weights)
+                    groups, count: count, argument: given.argument, order: given.order,
+                    weights: weights)
                 continue
             }
-            if masked.capacity < count * 4 { masked = Buffer(capacity: count * 4) }
+            if masked.capacity < count * 8 { masked = Buffer(capacity: count * 8) }
             let mask = masked.pointer(to: Int32.self)
             mask.update(from: groups, count: count)
-            if let filter {
+            if let filter = given.filter {
                 let isTrue = filter.booleans
                 for row in 0..<count where isTrue[row] == 0 || filter.isNull(row) {
                     mask[row] = -1
                 }
             }
-            if let set = distinct[index], let argument {
-                set.keepNew(mask, count: count, argument: argument)
+            var counted = weights
+            if isDistinct, let set = sets[index], let argument = given.argument {
+                let changes = mask + count
+                set.add(
+                    mask, count: count, columns: [argument], weights: weights, changes: changes)
+                if weights != nil { counted = UnsafePointer(changes) }
             }
-            accumulators[index].update(mask, count: count, argument: argument, weights: weights)
+            accumulators[index].update(
+                mask, count: count, argument: given.argument, order: given.order, weights: counted)
         }
     }
 
@@ -140,6 +161,10 @@ final class GroupStore {
             guard isDirty.base[group] != 0 else { continue }
             isDirty.base[group] = 0
             let key = keys.base[group]
+            for (index, set) in sets.enumerated() {
+                set?.capture(
+                    group: group, key: key, time: times.base[group], call: index, into: &changes)
+            }
             if rowCounts.base[group] == 0 {
                 changes.delete(time: times.base[group], key: key.bytes)
                 continue
@@ -149,17 +174,13 @@ final class GroupStore {
                 bytes.append(littleEndian: rowCounts.base[group])
                 for accumulator in accumulators { accumulator.write(group, to: &bytes) }
             }
-            for (index, set) in distinct.enumerated() {
-                set?.capture(
-                    group: group, key: key, time: times.base[group], call: index, into: &changes)
-            }
         }
         dirty.removeAll(keepingCapacity: true)
     }
 
     /// The parts that entries of this store have.
     var parts: [UInt8] {
-        distinct.contains { $0 != nil } ? [0, DistinctSets.part] : [0]
+        sets.contains { $0 != nil } ? [0, ValueSets.part] : [0]
     }
 
     /// Takes back what ``capture(into:prefix:)`` wrote behind the prefix.
@@ -172,13 +193,13 @@ final class GroupStore {
         guard reader.isAtEnd else { throw .damagedEntry }
     }
 
-    func restoreDistinct(
-        _ value: StringView, call: Int, group: Int32
+    /// Takes back one entry of ``ValueSets/part``.
+    func restoreValue(
+        _ value: StringView, count: UnsafeBufferPointer<UInt8>, call: Int, group: Int32
     ) throws(StateError) {
-        guard distinct.indices.contains(call), let set = distinct[call] else {
-            throw .damagedEntry
-        }
-        set.restore(value, group: Int(group))
+        guard sets.indices.contains(call), let set = sets[call],
+            set.restore(value, count: count, group: Int(group))
+        else { throw .damagedEntry }
     }
 }
 

@@ -49,17 +49,25 @@ extension AggregateCall {
             result += " "
             argument.root.writeCanonical(into: &result)
         }
+        if let order {
+            result += " by "
+            order.root.writeCanonical(into: &result)
+        }
+        if let parameter { result += " with \(parameter.canonical)" }
         if let filter {
             result += " filter "
             filter.root.writeCanonical(into: &result)
         }
+        // Only where it changes what is kept, so that other calls keep their fingerprint.
+        if keepsValues || (takesBack && isDistinct) { result += " back" }
         return result + " \(type.name))"
     }
 
     package func remapped(_ map: [Int: Int]) -> AggregateCall {
-        AggregateCall(
-            function: function, argument: argument?.remapped(map), isDistinct: isDistinct,
-            filter: filter?.remapped(map), type: type)
+        let call = AggregateCall(
+            function: function, argument: argument?.remapped(map), order: order?.remapped(map),
+            parameter: parameter, isDistinct: isDistinct, filter: filter?.remapped(map), type: type)
+        return takesBack ? call.takingBack : call
     }
 }
 

@@ -22,6 +22,11 @@ extension ExpressionBinding {
         }
         switch entry.meaning {
         case .now: return BoundOperand(node: .now, range: range)
+        case .field(let field):
+            guard let time = argument(call.arguments[0], name, .timestamp) else { return nil }
+            let unit = BoundOperand(
+                node: .literal(.string(Array(field.rawValue.utf8)), .string), range: call.nameRange)
+            return self.call(.extract, [unit, time], field.type, range)
         case .nullIf: return nullIf(call.arguments, range).flatMap { repeating($0) }
         case .scalar(let function): return scalar(function, name, call.arguments, range)
         case .aggregate: return nil
@@ -64,10 +69,15 @@ extension ExpressionBinding {
             guard let a, let b else { return nil }
             return arithmetic(.modulo, a, b, range)
         case .lower, .upper, .reverse, .length, .octetLength, .trim, .leftTrim, .rightTrim,
-            .replace, .startsWith, .endsWith, .position:
+            .replace, .startsWith, .endsWith, .position, .initcap, .ascii, .md5, .sha256, .hash64,
+            .urlScheme, .urlHost, .urlPort, .urlPath, .urlQuery, .urlParameter, .urlEncode,
+            .urlDecode:
             return textFunction(function, name, arguments, range)
-        case .substring, .splitPart, .left, .right, .repeated, .leftPad, .rightPad:
+        case .substring, .splitPart, .splitIndex, .toHex, .left, .right, .repeated, .leftPad,
+            .rightPad:
             return mixedFunction(function, name, arguments, range)
+        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
+            return regularExpression(function, name, arguments, range)
         case .abs, .sign, .floor, .ceil, .round, .truncate:
             return rounding(function, name, arguments, range)
         case .power, .sqrt, .ln, .log10, .exp:
@@ -121,10 +131,10 @@ extension ExpressionBinding {
         let bound = arguments.map { string($0, name) }
         var operands = bound.compactMap { $0 }
         guard operands.count == bound.count else { return nil }
-        if name == "strpos" { operands.swapAt(0, 1) }
+        if name == "strpos" || name == "instr" { operands.swapAt(0, 1) }
         let type: ColumnType
         switch function {
-        case .length, .octetLength, .position: type = .bigint
+        case .length, .octetLength, .position, .ascii, .hash64, .urlPort: type = .bigint
         case .startsWith, .endsWith: type = .boolean
         default: type = .string
         }
@@ -136,8 +146,9 @@ extension ExpressionBinding {
     ) -> BoundOperand? {
         let isText: [Bool]
         switch function {
-        case .splitPart: isText = [true, true, false]
+        case .splitPart, .splitIndex: isText = [true, true, false]
         case .leftPad, .rightPad: isText = [true, false, true]
+        case .toHex: isText = [false]
         default: isText = [true, false, false]
         }
         var operands: [BoundOperand] = []
@@ -204,105 +215,6 @@ extension ExpressionBinding {
         let type = ColumnType.decimal(precision: max(1, integral + kept), scale: kept)
         return call(function, [operand, bound], type, range)
     }
-
-    // MARK: Aggregates
-
-    private mutating func aggregate(
-        _ function: AggregateFunction, _ call: Syntax.Call, _ range: Range<Int>
-    ) -> BoundOperand? {
-        let name = function.rawValue
-        guard allowsAggregates else {
-            return report(
-                isNestedAggregate
-                    ? "'\(name)' stands inside another aggregate function"
-                    : "'\(name)' is an aggregate function and has no place here",
-                at: call.nameRange,
-                help: isNestedAggregate ? nil : "aggregates are computed by an 'aggregate' step")
-        }
-        if call.isStar {
-            guard function == .count else {
-                return report("'\(name)(*)' is not possible: name a column", at: range)
-            }
-            return insideAggregate { $0.filter(call) }.flatMap {
-                add(.countRows, nil, isDistinct: false, filter: $0, .bigint, range)
-            }
-        }
-        guard call.arguments.count == 1 else {
-            return report(
-                "wrong number of arguments for '\(name)': \(call.arguments.count)", at: range,
-                help: function == .count
-                    ? "call it as count(*) or count(value)" : "call it as \(name)(value)")
-        }
-        let (bound, filter) = insideAggregate { ($0.bind(call.arguments[0]), $0.filter(call)) }
-        guard let bound, let filter, let argument = resolve(bound, toward: .string) else {
-            return nil
-        }
-        guard let type = AggregateTypes.result(function, of: argument.type) else {
-            return report(
-                "'\(name)' cannot take \(argument.type.name)", at: bound.range,
-                help: argument.type == .string && function != .min && function != .max
-                    ? "a number in text is read by CAST(… AS bigint)" : nil)
-        }
-        if call.isDistinct, function == .sum || function == .avg {
-            return report("'\(name)(DISTINCT …)' is not supported by this version", at: range)
-        }
-        return add(
-            function, argument, isDistinct: call.isDistinct && function == .count,
-            filter: filter, type, range)
-    }
-
-    /// The condition of FILTER: nil when it is wrong, a nil inside when there is none.
-    private mutating func filter(_ call: Syntax.Call) -> BoundOperand?? {
-        guard let syntax = call.filter else { return .some(nil) }
-        guard let condition = boolean(syntax, "FILTER") else { return nil }
-        return .some(condition)
-    }
-
-    private mutating func add(
-        _ function: AggregateFunction, _ argument: BoundOperand?, isDistinct: Bool,
-        filter: BoundOperand?, _ type: ColumnType, _ range: Range<Int>
-    ) -> BoundOperand? {
-        func expression(_ operand: BoundOperand) -> BoundExpression {
-            BoundExpression(
-                root: operand.node, text: String(decoding: source[operand.range], as: UTF8.self))
-        }
-        let call = AggregateCall(
-            function: function, argument: argument.map(expression), isDistinct: isDistinct,
-            filter: filter.map(expression), type: type)
-        // The same call in other words is the same call.
-        let canonical = call.canonical
-        let index = calls.firstIndex { $0.canonical == canonical } ?? calls.count
-        if index == calls.count { calls.append(call) }
-        let column = (grouping?.count ?? 0) + index
-        return BoundOperand(node: .column(column, type), range: range)
-    }
-}
-
-/// What aggregate functions give.
-package enum AggregateTypes {
-    /// The type of `function` over values of `type`; nil when it cannot take them.
-    ///
-    /// `sum` of decimals has 38 digits; `avg` of decimals 16 decimals or the argument's, as far as
-    /// its whole digits leave room.
-    package static func result(_ function: AggregateFunction, of type: ColumnType) -> ColumnType? {
-        switch function {
-        case .countRows, .count: return .bigint
-        case .min, .max: return type == .boolean ? nil : type
-        case .sum, .avg:
-            switch type {
-            case .bigint: return function == .sum ? .bigint : .double
-            case .double, .interval: return type
-            case .decimal(let precision, let scale):
-                if function == .sum {
-                    return .decimal(precision: Decimal38.digitsMax, scale: scale)
-                }
-                let room = Decimal38.digitsMax - (precision - scale)
-                return .decimal(
-                    precision: Decimal38.digitsMax, scale: max(scale, min(16, room)))
-            case .boolean, .string, .timestamp: return nil
-            }
-        }
-    }
 }
 
 /// What to write instead of functions of other systems.
@@ -316,7 +228,7 @@ private enum FunctionAdvice {
         "if": "CASE WHEN … THEN … ELSE … END", "iif": "CASE WHEN … THEN … ELSE … END",
         "ifnull": "coalesce(a, b)", "nvl": "coalesce(a, b)", "isnull": "x IS NULL",
         "ucase": "upper(text)", "lcase": "lower(text)", "len": "length(text)",
-        "instr": "position(part IN text)", "to_char": "date_format(timestamp, 'yyyy-MM-dd')",
+        "to_char": "date_format(timestamp, 'yyyy-MM-dd')",
         "strftime": "date_format(timestamp, '%Y-%m-%d')",
         "to_date": "to_timestamp(text, 'yyyy-MM-dd')",
         "from_unixtime": "to_timestamp(seconds)",

@@ -158,6 +158,7 @@ final class CompiledNode: Sendable {
 struct PreparedArguments: Sendable {
     var like: LikePattern?
     var pattern: DatePattern?
+    var regex: PreparedRegex?
     var zone: TimeZoneRules = .utc
     var unit: TimeUnit?
     var field: TimeField?
@@ -175,6 +176,9 @@ struct PreparedArguments: Sendable {
             if let pattern = text(1), let escape {
                 like = try? LikePattern.compile(pattern, escape: escape).get()
             }
+        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
+            let flags = function == .regexpLike ? text(2) : text(3)
+            regex = PreparedRegex(pattern: text(1), flags: flags)
         case .dateFormat, .timestampFromText:
             let isParsing = function == .timestampFromText
             pattern = text(1).flatMap {

@@ -19,6 +19,20 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case lower, upper, length, octetLength, substring, trim, leftTrim, rightTrim, replace
     case position, splitPart, startsWith, endsWith, left, right, reverse, repeated
     case leftPad, rightPad
+    case initcap, ascii, md5, sha256, hash64
+    case toHex = "to_hex"
+    case splitIndex = "split_index"
+    case urlScheme = "url_extract_protocol"
+    case urlHost = "url_extract_host"
+    case urlPort = "url_extract_port"
+    case urlPath = "url_extract_path"
+    case urlQuery = "url_extract_query"
+    case urlParameter = "url_extract_parameter"
+    case urlEncode = "url_encode"
+    case urlDecode = "url_decode"
+    /// Text, pattern (a literal), then for `regexpSubstr` a group's number (a literal), for
+    /// `regexpReplace` the replacement, and at last flags (a literal).
+    case regexpLike, regexpCount, regexpSubstr, regexpReplace
     // Numbers
     case abs, sign, round, truncate, floor, ceil, power, sqrt, ln, log10, exp
     case greatest, least
@@ -72,6 +86,10 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
         case .repeated: return "repeat"
         case .leftPad: return "lpad"
         case .rightPad: return "rpad"
+        case .regexpLike: return "regexp_like"
+        case .regexpCount: return "regexp_count"
+        case .regexpSubstr: return "regexp_substr"
+        case .regexpReplace: return "regexp_replace"
         case .truncate: return "trunc"
         case .dateTrunc: return "date_trunc"
         case .timestampFromEpoch, .timestampFromText: return "to_timestamp"
@@ -90,6 +108,8 @@ enum FunctionCatalog {
         /// Becomes other nodes when it is bound.
         case nullIf
         case now
+        /// `extract` of this field.
+        case field(TimeField)
     }
 
     struct Entry {
@@ -129,6 +149,7 @@ enum FunctionCatalog {
         scalar("rtrim", is: .rightTrim, 1...2, "(text [, characters])")
         scalar("replace", is: .replace, 3...3, "(text, from, to)")
         scalar("position", is: .position, 2...2, "(part IN text)")
+        scalar("instr", is: .position, 2...2, "(text, part)")
         scalar("strpos", is: .position, 2...2, "(text, part)")
         scalar("split_part", is: .splitPart, 3...3, "(text, delimiter, number)")
         scalar("starts_with", is: .startsWith, 2...2, "(text, prefix)")
@@ -139,6 +160,32 @@ enum FunctionCatalog {
         scalar("repeat", is: .repeated, 2...2, "(text, times)")
         scalar("lpad", is: .leftPad, 2...3, "(text, length [, fill])")
         scalar("rpad", is: .rightPad, 2...3, "(text, length [, fill])")
+        for function in [
+            ScalarFunction.initcap, .ascii, .md5, .sha256, .hash64, .urlScheme, .urlHost, .urlPort,
+            .urlPath, .urlQuery, .urlEncode, .urlDecode,
+        ] {
+            scalar(function.rawValue, is: function, 1...1, "(text)")
+        }
+        scalar("to_hex", is: .toHex, 1...1, "(number)")
+        scalar("split_index", is: .splitIndex, 3...3, "(text, delimiter, index)")
+        scalar("url_extract_parameter", is: .urlParameter, 2...2, "(url, name)")
+        let fields: KeyValuePairs<String, TimeField> = [
+            "year": .year, "quarter": .quarter, "month": .month, "week": .week,
+            "day_of_month": .day, "day_of_week": .isodow, "day_of_year": .doy, "hour": .hour,
+            "minute": .minute,
+        ]
+        for (name, field) in fields {
+            all[name] = Entry(
+                meaning: .field(field), argumentCounts: 1...1, usage: "\(name)(timestamp)")
+        }
+        scalar("regexp_like", is: .regexpLike, 2...3, "(text, 'pattern' [, 'flags'])")
+        scalar("regexp_count", is: .regexpCount, 2...2, "(text, 'pattern')")
+        scalar(
+            "regexp_substr", "regexp_extract", is: .regexpSubstr, 2...3,
+            "(text, 'pattern' [, group])")
+        scalar(
+            "regexp_replace", is: .regexpReplace, 3...4,
+            "(text, 'pattern', replacement [, 'flags'])")
         scalar("abs", is: .abs, 1...1, "(number)")
         scalar("sign", is: .sign, 1...1, "(number)")
         scalar("round", is: .round, 1...2, "(number [, digits])")
@@ -158,11 +205,28 @@ enum FunctionCatalog {
         scalar("date_format", is: .dateFormat, 2...3, "(timestamp, 'pattern' [, 'zone'])")
         all["nullif"] = Entry(meaning: .nullIf, argumentCounts: 2...2, usage: "nullif(a, b)")
         all["now"] = Entry(meaning: .now, argumentCounts: 0...0, usage: "now()")
-        for function in [AggregateFunction.count, .sum, .avg, .min, .max] {
-            all[function.rawValue] = Entry(
-                meaning: .aggregate(function), argumentCounts: 1...1,
-                usage: "\(function.rawValue)(value)")
+        func aggregate(
+            _ names: String..., is function: AggregateFunction, _ count: Int = 1,
+            _ usage: String = "(value)"
+        ) {
+            for name in names {
+                all[name] = Entry(
+                    meaning: .aggregate(function), argumentCounts: count...count,
+                    usage: "\(name)\(usage)")
+            }
         }
+        for function in [
+            AggregateFunction.count, .sum, .avg, .min, .max, .first, .last, .stddevPop, .varPop,
+            .boolAnd, .boolOr, .approxCountDistinct,
+        ] {
+            aggregate(function.rawValue, is: function)
+        }
+        aggregate("stddev", "stddev_samp", is: .stddev)
+        aggregate("variance", "var_samp", is: .variance)
+        aggregate("arg_min", is: .argMin, 2, "(value, order)")
+        aggregate("arg_max", is: .argMax, 2, "(value, order)")
+        aggregate("string_agg", is: .stringAgg, 2, "(text, 'separator')")
+        aggregate("approx_percentile", is: .approxPercentile, 2, "(number, fraction)")
         return all
     }()
 

@@ -70,7 +70,12 @@ struct AggregateInput {
         self.plan = plan
         var expressions = plan.groups.map(\.expression)
         for call in plan.calls {
-            if let argument = AggregateInput.argument(of: call) { expressions.append(argument) }
+            if let argument = call.argument {
+                expressions.append(AggregateInput.asked(argument, by: call))
+            }
+            if let order = call.order {
+                expressions.append(AggregateInput.asked(order, by: call))
+            }
             if let filter = call.filter {
                 expressions.append(AggregateInput.named(filter, "FILTER of \(call.label)"))
             }
@@ -79,9 +84,11 @@ struct AggregateInput {
         codec = KeyCodec(types: plan.groups.map(\.expression.type))
     }
 
-    /// The call's argument, which is only asked for where the filter is true: elsewhere it may fail.
-    private static func argument(of call: AggregateCall) -> BoundExpression? {
-        guard let argument = call.argument else { return nil }
+    /// An argument of the call, which is only asked for where the filter is true: elsewhere it may
+    /// fail.
+    private static func asked(
+        _ argument: BoundExpression, by call: AggregateCall
+    ) -> BoundExpression {
         guard let filter = call.filter else { return named(argument, call.label) }
         if case .column = argument.root { return argument }
         let branch = ConditionalBranch(condition: filter.root, result: argument.root)
@@ -99,7 +106,7 @@ struct AggregateInput {
         let batch: Batch
         /// Key bytes of each row, as string views.
         let keys: Column
-        let arguments: [(argument: Column?, filter: Column?)]
+        let arguments: [GroupStore.Arguments]
     }
 
     /// The bytes of a group's key in a checkpoint, if they are one.
@@ -123,18 +130,15 @@ struct AggregateInput {
         let rows = EvaluatedRows(
             evaluators, over: batch, now: now, schema: plan.inputSchema, rejectingTo: output)
         var next = plan.groups.count
-        let arguments = plan.calls.map { call -> (argument: Column?, filter: Column?) in
-            var argument: Column?
-            var filter: Column?
-            if call.argument != nil {
-                argument = rows.columns[next]
-                next += 1
-            }
-            if call.filter != nil {
-                filter = rows.columns[next]
-                next += 1
-            }
-            return (argument, filter)
+        func column(_ expression: BoundExpression?) -> Column? {
+            guard expression != nil else { return nil }
+            next += 1
+            return rows.columns[next - 1]
+        }
+        let arguments = plan.calls.map { call in
+            GroupStore.Arguments(
+                argument: column(call.argument), order: column(call.order),
+                filter: column(call.filter))
         }
         let keys = codec.encode(Array(rows.columns[..<plan.groups.count]), count: rows.batch.count)
         return Rows(batch: rows.batch, keys: keys, arguments: arguments)

@@ -48,7 +48,7 @@ package final class RunningAggregate: Operator {
         AggregateInput.rejectUnknown(
             unknown, of: rows.batch, schema: plan.inputSchema, to: output)
         store.update(groups, count: count, arguments: rows.arguments, weights: weight)
-        for group in changed where store.rowCounts.base[Int(group)] == 0 { store.reset(group) }
+        for group in changed where store.rowCounts.base[Int(group)] == 0 { store.clear(group) }
         let after = Standing(of: changed, in: self, now: now, rejectingTo: output)
         for group in changed { marks.base[Int(group)] = 0 }
         emitChanges(changed.count, from: before, to: after, output)
@@ -193,11 +193,12 @@ package final class RunningAggregate: Operator {
             rowtimes.base[Int(group)] = time
             try store.restore(group, from: &reader)
         } else {
-            guard let (bytes, call, value) = DistinctSets.split(entry.key) else {
+            guard let (bytes, call, value) = ValueSets.split(entry.key) else {
                 throw .damagedEntry
             }
             let key = try input.key(of: bytes)
-            try store.restoreDistinct(value, call: call, group: insert(key))
+            try store.restoreValue(
+                value, count: entry.value, call: call, group: insert(key))
         }
     }
 

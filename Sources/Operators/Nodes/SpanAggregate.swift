@@ -296,19 +296,20 @@ package final class SpanAggregate: Operator {
 
     package func restore(_ entry: StateEntry) throws(StateError) {
         var bytes = StringView(entry.key)
-        var distinct: (call: Int, value: StringView)?
+        var member: (call: Int, value: StringView)?
         if entry.part != 0 {
-            guard let (key, call, value) = DistinctSets.split(entry.key) else {
+            guard let (key, call, value) = ValueSets.split(entry.key) else {
                 throw .damagedEntry
             }
             bytes = key
-            distinct = (call, value)
+            member = (call, value)
         }
         guard bytes.count >= SpanAggregate.startBytes else { throw .damagedEntry }
         _ = try input.key(of: SpanAggregate.groupKey(bytes))
         let group = group(bytes, in: openSpan(entry.time))
-        if let distinct {
-            try store.restoreDistinct(distinct.value, call: distinct.call, group: group)
+        if let member {
+            try store.restoreValue(
+                member.value, count: entry.value, call: member.call, group: group)
         } else {
             var reader = ByteReader(entry.value)
             try store.restore(group, from: &reader)

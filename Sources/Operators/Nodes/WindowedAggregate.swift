@@ -249,11 +249,12 @@ package final class WindowedAggregate: Operator {
             var reader = ByteReader(entry.value)
             try store.restore(insert(key, into: open), from: &reader)
         } else {
-            guard let (bytes, call, value) = DistinctSets.split(entry.key) else {
+            guard let (bytes, call, value) = ValueSets.split(entry.key) else {
                 throw .damagedEntry
             }
             let key = try input.key(of: bytes)
-            try store.restoreDistinct(value, call: call, group: insert(key, into: open))
+            try store.restoreValue(
+                value, count: entry.value, call: call, group: insert(key, into: open))
         }
     }
 

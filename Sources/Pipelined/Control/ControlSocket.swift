@@ -34,10 +34,11 @@ struct ControlSocket: Sendable {
         guard descriptor >= 0 else { throw cannot("listen", path, errorText()) }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
-        let oldMask = umask(0o177)
-        let bound = withAddress(folder, name) { Glibc.bind(descriptor, $0, $1) }
-        umask(oldMask)
-        guard bound == 0, Glibc.listen(descriptor, 64) == 0,
+        // Linux gives the name the mode that the socket has when it is bound. A umask would hold for
+        // what other threads create meanwhile.
+        guard fchmod(descriptor, 0o600) == 0,
+            withAddress(folder, name, { Glibc.bind(descriptor, $0, $1) }) == 0,
+            Glibc.listen(descriptor, 64) == 0,
             fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0
         else {
             let text = errorText()

@@ -117,8 +117,7 @@ enum ColumnPruning {
                 input.formUnion([start, end])
             }
             for call in aggregate.calls {
-                input.formUnion(call.argument?.columns ?? [])
-                input.formUnion(call.filter?.columns ?? [])
+                for expression in call.expressions { input.formUnion(expression.columns) }
             }
         case .deduplicate, .top: input.formUnion(step.inputSchema.fields.indices)
         }
@@ -155,12 +154,7 @@ enum ColumnPruning {
             aggregate.groups = aggregate.groups.map {
                 NamedExpression(name: $0.name, expression: $0.expression.remapped(inputMap))
             }
-            aggregate.calls = aggregate.calls.map { call in
-                AggregateCall(
-                    function: call.function, argument: call.argument?.remapped(inputMap),
-                    isDistinct: call.isDistinct, filter: call.filter?.remapped(inputMap),
-                    type: call.type)
-            }
+            aggregate.calls = aggregate.calls.map { $0.remapped(inputMap) }
             if case .inherited(let start, let end) = aggregate.window,
                 let start = inputMap[start], let end = inputMap[end]
             {

@@ -131,7 +131,9 @@ enum ExpressionUnfolding {
         }
         let fixing: Set<String> = [
             "timestamp", "interval", "decimal", "round", "trunc", "date_trunc", "date_format",
-            "to_timestamp", "extract", "date_part",
+            "to_timestamp", "extract", "date_part", "regexp_like", "regexp_count", "regexp_substr",
+            "regexp_replace", "year", "quarter", "month", "week", "day_of_month", "day_of_year",
+            "day_of_week", "hour", "minute",
         ]
         if words.contains(where: fixing.contains) { return true }
         guard case .string = tokens[index].kind else { return false }
@@ -139,6 +141,7 @@ enum ExpressionUnfolding {
         let hasNumbers = tokens.contains { if case .number = $0.kind { true } else { false } }
         let isText = [
             "substring", "left", "right", "repeat", "lpad", "rpad", "split_part", "substr",
+            "split_index",
         ]
         return hasNumbers && !words.contains(where: isText.contains)
     }

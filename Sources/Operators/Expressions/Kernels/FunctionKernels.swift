@@ -35,6 +35,11 @@ enum FunctionKernels {
         case .concatenate, .concat, .concatWithSeparator, .lower, .upper, .replace, .reverse,
             .repeated, .leftPad, .rightPad:
             return TextBuildingKernels.call(function, operands, rows: rows)
+        case .initcap, .ascii, .md5, .sha256, .hash64, .toHex, .splitIndex, .urlScheme, .urlHost,
+            .urlPort, .urlPath, .urlQuery, .urlParameter, .urlEncode, .urlDecode:
+            return UrlKernels.call(function, operands, rows: rows)
+        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
+            return RegexKernels.call(function, operands, prepared.regex, rows: rows)
         case .length, .octetLength, .substring, .trim, .leftTrim, .rightTrim, .position,
             .splitPart, .startsWith, .endsWith, .left, .right:
             return TextViewKernels.call(function, operands, rows: rows)

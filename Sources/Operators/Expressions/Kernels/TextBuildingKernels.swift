@@ -17,7 +17,7 @@ enum TextBuildingKernels {
     /// A new string for each row whose operands are there, by `body`, which writes into the arena;
     /// nil fails the row because its text would be too long.
     @inline(__always)
-    private static func built(
+    static func built(
         _ operands: [Vector], _ rows: Int, bytesPerRow: Int = 32,
         _ body: (Int, inout StringArena) -> StringView?
     ) -> Vector {
@@ -143,12 +143,12 @@ enum TextBuildingKernels {
     }
 
     /// The one character that Unicode maps a character to, where the full mapping may have more.
-    private static func upper(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+    static func upper(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
         let properties = scalar.properties
         return only(properties.uppercaseMapping) ?? only(properties.titlecaseMapping) ?? scalar
     }
 
-    private static func lower(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+    static func lower(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
         // U+0130 is the one character whose full mapping is longer.
         only(scalar.properties.lowercaseMapping) ?? (scalar == "\u{130}" ? "i" : scalar)
     }

@@ -1,6 +1,6 @@
-/// SHA-256 (FIPS 180-4) of some bytes: how fingerprints are made short.
+/// SHA-256 (FIPS 180-4) of some bytes: how fingerprints are made short, and a function for rows.
 ///
-/// - Complexity: O(bytes); for specs, not for rows.
+/// - Complexity: O(bytes); allocates for each block, so that it is for short texts.
 package func sha256(_ message: [UInt8]) -> [UInt8] {
     var padded = message
     padded.append(0x80)

@@ -1,0 +1,90 @@
+/// Calls over rows that may be taken back and whose result is one of the values or made of all of
+/// them: `min`, `max`, `first`, `last`, `arg_min`, `arg_max`, `string_agg`.
+///
+/// The order of equal rows is not known once they may be taken back: of rows with one time (or one
+/// order), `first` and `arg_min` give the smallest value, `last` and `arg_max` the largest.
+final class MultisetAccumulator: Accumulator {
+    /// The values; they are checkpointed by entries, not by ``write(_:to:)``.
+    let sets: ValueSets
+    private let call: AggregateCall
+    private var scratch = Buffer(capacity: 0)
+
+    init(_ call: AggregateCall) {
+        self.call = call
+        let end: ValueSet.End?
+        switch call.function {
+        case .min, .first, .argMin: end = .smallest
+        case .stringAgg: end = nil
+        default: end = .largest
+        }
+        let types = [call.order, call.argument].compactMap { $0?.type }
+        sets = ValueSets(types: types, end: end, isCounted: true)
+    }
+
+    func reserve(_ count: Int) { sets.reserve(count) }
+    func reset(_ group: Int) { sets.reset(group) }
+
+    func update(
+        _ groups: UnsafePointer<Int32>, count: Int, argument: Column?,
+        weights: UnsafePointer<Int32>?
+    ) {
+        update(groups, count: count, argument: argument, order: nil, weights: weights)
+    }
+
+    func update(
+        _ groups: UnsafePointer<Int32>, count: Int, argument: Column?, order: Column?,
+        weights: UnsafePointer<Int32>?
+    ) {
+        if scratch.capacity < count * 4 { scratch = Buffer(capacity: count * 4) }
+        let changed = scratch.pointer(to: Int32.self)
+        changed.update(from: groups, count: count)
+        sets.add(
+            changed, count: count, columns: [order, argument].compactMap { $0 }, weights: weights,
+            changes: nil)
+    }
+
+    func result(_ groups: [Int32], failed: inout [Int: String]) -> Column {
+        if call.function == .stringAgg { return joined(groups, failed: &failed) }
+        var arena = ByteArena()
+        var keys: [StringView] = []
+        var rows: [Int32] = []
+        for group in groups {
+            guard let key = sets[Int(group)]?.extreme() else {
+                rows.append(-1)
+                continue
+            }
+            rows.append(Int32(keys.count))
+            keys.append(arena.store(key.base, count: key.count))
+        }
+        guard let column = sets.codec.decode(keys, retained: arena.blocks)?.last else {
+            preconditionFailure("values of \(call.function.rawValue) do not decode")
+        }
+        return column.gatheredOrNull(rows, count: rows.count)
+    }
+
+    private func joined(_ groups: [Int32], failed: inout [Int: String]) -> Column {
+        var texts = JoinedTexts(separator: call.parameter)
+        for (position, group) in groups.enumerated() {
+            var values: [(key: StringView, count: Int64)] = []
+            sets[Int(group)]?.visit { values.append(($0, $1)) }
+            values.sort { StringView.compare($0.key, $1.key) < 0 }
+            guard let column = sets.codec.decode(values.map(\.key), retained: [])?.last else {
+                preconditionFailure("values of string_agg do not decode")
+            }
+            var seen: Set<[UInt8]> = []
+            var text = JoinedTexts.Text()
+            for row in values.indices {
+                let value = column.strings[row]
+                if call.isDistinct, !seen.insert(Array(value.bytes)).inserted { continue }
+                for _ in 0..<(call.isDistinct ? 1 : values[row].count) where !text.isTooLong {
+                    text.append(value, separator: texts.separator)
+                }
+            }
+            texts.append(values.isEmpty ? nil : text, position: position, failed: &failed)
+        }
+        return texts.finish()
+    }
+
+    func write(_ group: Int, to bytes: inout [UInt8]) {}
+    func read(_ group: Int, from reader: inout ByteReader) -> Bool { true }
+}
