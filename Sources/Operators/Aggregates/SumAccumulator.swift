@@ -131,7 +131,7 @@ final class ExactSumAccumulator: Accumulator {
 
     func read(_ group: Int, from reader: inout ByteReader) -> Bool {
         guard let sum = reader.read(UInt128.self), let high = reader.read(Int64.self),
-            let count = reader.read(Int64.self), count >= 0
+            let count = reader.read(Int64.self)
         else { return false }
         sums.base[group] = sum
         highs.base[group] = high

@@ -134,7 +134,7 @@ final class ExactVarianceAccumulator: Accumulator {
     }
 
     func read(_ group: Int, from reader: inout ByteReader) -> Bool {
-        guard let count = reader.read(Int64.self), count >= 0, let sum = reader.read(Int128.self),
+        guard let count = reader.read(Int64.self), let sum = reader.read(Int128.self),
             let low = reader.read(UInt128.self), let high = reader.read(Int64.self)
         else { return false }
         counts.base[group] = count

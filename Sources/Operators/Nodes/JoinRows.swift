@@ -134,8 +134,9 @@ final class JoinRows {
 
     /// The last row of a key with these bytes: of the same time if there is one.
     ///
+    /// - Parameter isExact: No row of another time will do.
     /// - Complexity: O(rows of the key).
-    func find(_ row: StringView, key: StringView, time: Int64) -> Int32? {
+    func find(_ row: StringView, key: StringView, time: Int64, isExact: Bool) -> Int32? {
         let number = keys.find(key)
         guard number >= 0 else { return nil }
         var found: Int32?
@@ -143,7 +144,7 @@ final class JoinRows {
         while slot >= 0 {
             if bytes.base[Int(slot)] == row {
                 if times.base[Int(slot)] == time { return slot }
-                found = found ?? slot
+                if !isExact { found = found ?? slot }
             }
             slot = previous.base[Int(slot)]
         }

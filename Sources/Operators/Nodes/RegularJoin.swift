@@ -68,7 +68,8 @@ package final class RegularJoin: Operator {
     }
 
     /// Adds rows to their side's state and takes out those that are taken back, whose values stay
-    /// until they are released. What takes back a row that is not there is rejected.
+    /// until they are released. What takes back a row that is not there is rejected, or, where rows are let
+    /// go, counted as late.
     private func apply(
         _ input: JoinInput, of side: JoinSide, to output: any OperatorOutput
     ) -> [Operation] {
@@ -80,6 +81,8 @@ package final class RegularJoin: Operator {
         var operations: [Operation] = []
         operations.reserveCapacity(input.count)
         var unknown: [Int] = []
+        // Taken back after their time to live.
+        var forgotten = 0
         for row in 0..<input.count where plan.keeps(side) || input.isMatchable(row) {
             let times = Int(weight?[row] ?? 1)
             for _ in 0..<max(times, 0) {
@@ -90,14 +93,20 @@ package final class RegularJoin: Operator {
                 operations.append(Operation(row: row, slot: slot, isInsertion: true))
             }
             for _ in 0..<max(-times, 0) {
-                guard let slot = rows.find(bytes[row], key: keys[row], time: time[row]) else {
-                    unknown.append(row)
+                // A row that was let go must not take an equal one with it.
+                let isPast = closeTime(time[row]) < watermark
+                guard
+                    let slot = rows.find(
+                        bytes[row], key: keys[row], time: time[row], isExact: isPast)
+                else {
+                    if timeToLiveMicros == nil { unknown.append(row) } else { forgotten += 1 }
                     break
                 }
                 rows.unlink(slot)
                 operations.append(Operation(row: row, slot: slot, isInsertion: false))
             }
         }
+        if forgotten > 0 { output.countLate(forgotten, wasInTime: false) }
         if !unknown.isEmpty {
             output.reject(
                 input.batch.selecting(RowSplit(failed: unknown, count: input.count).failed),

@@ -151,6 +151,24 @@ struct RegularJoinTests {
         #expect(output.reasons == ["cannot take back a row: it is not there"])
     }
 
+    @Test("a row that was let go is taken back without an equal one that stands")
+    func takenBackTooLate() {
+        let join = Self.make(.inner, timeToLive: 10)
+        func give(_ rows: [Row], _ side: JoinSide) -> Collected {
+            let output = Collected()
+            let schema = side == .left ? JoinModel.left : JoinModel.right
+            join.process(
+                Batch(rows, schema, padding: false), input: side.rawValue, now: 0, to: output)
+            return output
+        }
+        _ = give([Self.left("a", 1, at: 0), Self.left("a", 1, at: 20)], .left)
+        join.advance(to: 20, now: 0, to: Collected())
+        let back = give([Self.left("a", 1, at: 0, weight: -1)], .left)
+        #expect(back.rejected.isEmpty)
+        #expect(join.stateSize.entries == 1)
+        #expect(give([Self.right("a", 7, at: 21)], .right).rows.count == 1)
+    }
+
     @Test("lets rows go once the watermark is 'state_ttl' behind them, and meets none older")
     func timeToLive() throws {
         let join = Self.make(.inner, timeToLive: 10, isAppend: true)
