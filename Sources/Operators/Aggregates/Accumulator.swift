@@ -22,6 +22,10 @@ protocol Accumulator: AnyObject {
         _ groups: UnsafePointer<Int32>, count: Int, argument: Column?, order: Column?,
         weights: UnsafePointer<Int32>?)
 
+    /// Adds to a group what another one has, whose rows do not overlap with its own in time. With
+    /// `first` and its like, a group that was as good stays.
+    func merge(_ source: Int, into target: Int)
+
     /// The values of `groups`; `failed` gets the positions in it whose value does not fit its type.
     func result(_ groups: [Int32], failed: inout [Int: String]) -> Column
 

@@ -7,7 +7,10 @@ func makeAccumulator(_ call: AggregateCall) -> any Accumulator {
         return CountAccumulator()
     case .sum, .avg:
         if argumentType == .double {
-            return DoubleSumAccumulator(isAverage: call.function == .avg)
+            let isAverage = call.function == .avg
+            return call.takesBack
+                ? ExactDoubleSumAccumulator(isAverage: isAverage)
+                : DoubleSumAccumulator(isAverage: isAverage)
         }
         return ExactSumAccumulator(
             isAverage: call.function == .avg, argumentType: argumentType, resultType: call.type)
@@ -19,7 +22,11 @@ func makeAccumulator(_ call: AggregateCall) -> any Accumulator {
         case .bigint: return ExactVarianceAccumulator(kind, scale: 0)
         case .decimal(let precision, let scale) where precision <= 18:
             return ExactVarianceAccumulator(kind, scale: scale)
-        default: return VarianceAccumulator(kind, name: call.function.rawValue)
+        default:
+            let name = call.function.rawValue
+            return call.takesBack
+                ? ExactDoubleVarianceAccumulator(kind, name: name)
+                : VarianceAccumulator(kind, name: name)
         }
     case .boolAnd, .boolOr: return BooleanAccumulator(isAnd: call.function == .boolAnd)
     case .stringAgg: return StringAggAccumulator(separator: call.parameter)

@@ -49,6 +49,11 @@ final class BooleanAccumulator: Accumulator {
         return builder.finish()
     }
 
+    func merge(_ source: Int, into target: Int) {
+        trues.base[target] &+= trues.base[source]
+        falses.base[target] &+= falses.base[source]
+    }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: trues.base[group])
         bytes.append(littleEndian: falses.base[group])

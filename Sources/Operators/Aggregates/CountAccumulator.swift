@@ -31,6 +31,10 @@ final class CountAccumulator: Accumulator {
         return builder.finish()
     }
 
+    func merge(_ source: Int, into target: Int) {
+        counts.base[target] &+= counts.base[source]
+    }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: counts.base[group])
     }

@@ -26,10 +26,22 @@ struct DistinctSketch {
         }
         if low < hashes.count && hashes[low] == hash { return }
         hashes.insert(hash, at: low)
-        guard hashes.count > DistinctSketch.exactMax else { return }
+        if hashes.count > DistinctSketch.exactMax { useRegisters() }
+    }
+
+    private mutating func useRegisters() {
         registers = Array(repeating: 0, count: DistinctSketch.registerCount)
         for hash in hashes { addToRegisters(hash) }
         hashes = []
+    }
+
+    /// Adds all that the other one has.
+    mutating func merge(_ other: DistinctSketch) {
+        if !other.registers.isEmpty && registers.isEmpty { useRegisters() }
+        for (index, rank) in other.registers.enumerated() where registers[index] < rank {
+            registers[index] = rank
+        }
+        for hash in other.hashes { add(hash) }
     }
 
     private mutating func addToRegisters(_ hash: UInt64) {
@@ -140,6 +152,8 @@ final class DistinctSketchAccumulator: Accumulator {
         for group in groups { builder.append(integer: sketches[Int(group)].estimate) }
         return builder.finish()
     }
+
+    func merge(_ source: Int, into target: Int) { sketches[target].merge(sketches[source]) }
 
     func write(_ group: Int, to bytes: inout [UInt8]) { sketches[group].write(to: &bytes) }
 

@@ -68,6 +68,14 @@ final class ExtremeAccumulator<Value: BitwiseCopyable>: Accumulator {
         return builder.finish()
     }
 
+    func merge(_ source: Int, into target: Int) {
+        guard isSet.base[source] != 0 else { return }
+        let (old, new) = (values.base[target], values.base[source])
+        let isBetter = isMaximum ? kind.isLess(old, new) : kind.isLess(new, old)
+        if isSet.base[target] == 0 || isBetter { values.base[target] = new }
+        isSet.base[target] = 1
+    }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(isSet.base[group])
         if isSet.base[group] != 0 { kind.write(values.base[group], &bytes) }
@@ -179,6 +187,15 @@ final class StringExtremeAccumulator: Accumulator {
             }
         }
         return builder.finish(retained: arena.blocks)
+    }
+
+    func merge(_ source: Int, into target: Int) {
+        guard let new = values[source] else { return }
+        if let old = values[target] {
+            let (less, more) = isMaximum ? (old, new) : (new, old)
+            guard less.lexicographicallyPrecedes(more) else { return }
+        }
+        values[target] = new
     }
 
     func write(_ group: Int, to bytes: inout [UInt8]) {

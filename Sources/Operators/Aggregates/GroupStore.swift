@@ -138,6 +138,29 @@ final class GroupStore {
         }
     }
 
+    /// Adds to a group all that another one has, which is then to be cleared.
+    func merge(_ source: Int32, into target: Int32) {
+        rowCounts.base[Int(target)] &+= rowCounts.base[Int(source)]
+        for (index, accumulator) in accumulators.enumerated() {
+            guard calls[index].isDistinct, !calls[index].keepsValues, let set = sets[index] else {
+                accumulator.merge(Int(source), into: Int(target))
+                continue
+            }
+            let come = set.merge(Int(source), into: Int(target))
+            guard let argument = come.first, argument.count > 0 else { continue }
+            let groups = Array(repeating: target, count: argument.count)
+            accumulator.update(groups, count: groups.count, argument: argument, weights: nil)
+        }
+        touch([target])
+    }
+
+    /// Has the next checkpoint put these groups.
+    func touch(_ groups: [Int32]) {
+        groups.withUnsafeBufferPointer {
+            if let base = $0.baseAddress { markDirty(base, count: $0.count) }
+        }
+    }
+
     private func markDirty(_ groups: UnsafePointer<Int32>, count: Int) {
         let isDirty = isDirty.base
         for row in 0..<count {

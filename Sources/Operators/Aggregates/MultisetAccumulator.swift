@@ -85,6 +85,8 @@ final class MultisetAccumulator: Accumulator {
         return texts.finish()
     }
 
+    func merge(_ source: Int, into target: Int) { _ = sets.merge(source, into: target) }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {}
     func read(_ group: Int, from reader: inout ByteReader) -> Bool { true }
 }

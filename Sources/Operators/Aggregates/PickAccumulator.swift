@@ -157,6 +157,27 @@ final class PickAccumulator: Accumulator {
         return builder.finish(retained: arena.blocks)
     }
 
+    func merge(_ source: Int, into target: Int) {
+        guard isSet.base[source] != 0 else { return }
+        if isSet.base[target] != 0 {
+            let isLess: Bool
+            let isEqual: Bool
+            if orderType == .string {
+                isLess = textRanks[source].lexicographicallyPrecedes(textRanks[target])
+                isEqual = textRanks[source] == textRanks[target]
+            } else {
+                isLess = ranks.base[source] < ranks.base[target]
+                isEqual = ranks.base[source] == ranks.base[target]
+            }
+            guard isEqual ? takesEqual : isLess != isGreatest else { return }
+        }
+        isSet.base[target] = 1
+        ranks.base[target] = ranks.base[source]
+        values.base[target] = values.base[source]
+        if orderType == .string { textRanks[target] = textRanks[source] }
+        if type == .string { texts[target] = texts[source] }
+    }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(isSet.base[group])
         guard isSet.base[group] != 0 else { return }

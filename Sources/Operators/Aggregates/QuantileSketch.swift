@@ -53,6 +53,21 @@ struct QuantileSketch {
         }
     }
 
+    /// Adds all that the other one has.
+    mutating func merge(_ other: QuantileSketch) {
+        for (place, count) in other.positive.counts.enumerated() where count > 0 {
+            positive.add(other.positive.base + place, count)
+        }
+        for (place, count) in other.negative.counts.enumerated() where count > 0 {
+            negative.add(other.negative.base + place, count)
+        }
+        zeros += other.zeros
+        negativeInfinities += other.negativeInfinities
+        positiveInfinities += other.positiveInfinities
+        nans += other.nans
+        count += other.count
+    }
+
     private static func bucket(_ value: Double) -> Int { Int((log(value) * scale).rounded(.up)) }
 
     private static func middle(_ bucket: Int) -> Double {
@@ -160,6 +175,8 @@ final class QuantileSketchAccumulator: Accumulator {
         }
         return builder.finish()
     }
+
+    func merge(_ source: Int, into target: Int) { sketches[target].merge(sketches[source]) }
 
     func write(_ group: Int, to bytes: inout [UInt8]) { sketches[group].write(to: &bytes) }
 

@@ -95,6 +95,16 @@ final class StringAggAccumulator: Accumulator {
         return column.finish()
     }
 
+    func merge(_ source: Int, into target: Int) {
+        guard let added = texts[source] else { return }
+        guard var text = texts[target] else { return texts[target] = added }
+        if added.isTooLong { text.isTooLong = true }
+        added.bytes.withUnsafeBufferPointer {
+            text.append(StringView($0), separator: JoinedTexts(separator: separator).separator)
+        }
+        texts[target] = text
+    }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {
         guard let text = texts[group] else { return bytes.append(0) }
         bytes.append(text.isTooLong ? 2 : 1)

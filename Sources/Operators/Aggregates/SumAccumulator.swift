@@ -123,6 +123,13 @@ final class ExactSumAccumulator: Accumulator {
         return quotient
     }
 
+    func merge(_ source: Int, into target: Int) {
+        let (sum, carry) = sums.base[target].addingReportingOverflow(sums.base[source])
+        sums.base[target] = sum
+        highs.base[target] &+= highs.base[source] &+ (carry ? 1 : 0)
+        counts.base[target] &+= counts.base[source]
+    }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: sums.base[group])
         bytes.append(littleEndian: highs.base[group])
@@ -140,8 +147,8 @@ final class ExactSumAccumulator: Accumulator {
     }
 }
 
-/// `sum` and `avg` of double, in the order of the rows. A sum of finite numbers that is none itself
-/// fails, as it does in PostgreSQL.
+/// `sum` and `avg` of doubles that stay, in the order of the rows. A sum of finite numbers that is none
+/// itself fails, as it does in PostgreSQL.
 final class DoubleSumAccumulator: Accumulator {
     private let sums = GroupArray<Double>(0)
     private let counts = GroupArray<Int64>(0)
@@ -181,8 +188,6 @@ final class DoubleSumAccumulator: Accumulator {
             sums[group] += weight == 1 ? values[row] : values[row] * Double(weight)
             counts[group] &+= weight
             if !values[row].isFinite { oddCounts[group] &+= weight }
-            // What rounding or an infinity has left does not outlive the last value.
-            if counts[group] == 0 { sums[group] = 0 }
         }
     }
 
@@ -201,6 +206,12 @@ final class DoubleSumAccumulator: Accumulator {
             }
         }
         return builder.finish()
+    }
+
+    func merge(_ source: Int, into target: Int) {
+        sums.base[target] += sums.base[source]
+        counts.base[target] &+= counts.base[source]
+        oddCounts.base[target] &+= oddCounts.base[source]
     }
 
     func write(_ group: Int, to bytes: inout [UInt8]) {

@@ -77,6 +77,9 @@ final class ValueSet {
         dropIdle()
     }
 
+    /// What the values' bytes lie in.
+    var blocks: [Buffer] { table.arena.blocks }
+
     /// Every value that stands and its count, in no order.
     func visit(_ body: (StringView, Int64) -> Void) {
         for index in counts.indices where counts[index] > 0 {

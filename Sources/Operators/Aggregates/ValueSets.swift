@@ -62,6 +62,22 @@ final class ValueSets {
         }
     }
 
+    /// Adds to a group the values that another one has.
+    ///
+    /// - Returns: Those that have come, in the order of their bytes: the value's columns.
+    func merge(_ source: Int, into target: Int) -> [Column] {
+        guard let other = sets[source] else { return [] }
+        var values: [(key: StringView, count: Int64)] = []
+        other.visit { values.append(($0, $1)) }
+        values.sort { StringView.compare($0.key, $1.key) < 0 }
+        let known = set(target)
+        let come = values.filter { known.add($0.key, weight: $0.count) > 0 }.map(\.key)
+        guard let columns = codec.decode(come, retained: other.blocks) else {
+            preconditionFailure("values of a set do not decode")
+        }
+        return columns
+    }
+
     /// The part of a node's state in which the values of all its calls stand.
     static let part: UInt8 = 1
 

@@ -126,6 +126,14 @@ final class ExactVarianceAccumulator: Accumulator {
         return Double(high) * 0x1p128 + Double(difference)
     }
 
+    func merge(_ source: Int, into target: Int) {
+        counts.base[target] &+= counts.base[source]
+        sums.base[target] &+= sums.base[source]
+        let (sum, carry) = squares.base[target].addingReportingOverflow(squares.base[source])
+        squares.base[target] = sum
+        squaresHigh.base[target] &+= squaresHigh.base[source] &+ (carry ? 1 : 0)
+    }
+
     func write(_ group: Int, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: counts.base[group])
         bytes.append(littleEndian: sums.base[group])
@@ -145,9 +153,8 @@ final class ExactVarianceAccumulator: Accumulator {
     }
 }
 
-/// The spread of doubles and of wide decimals, from a running sum and the sum of the squared
-/// distances from the mean (Youngs and Cramer, Technometrics 13, 1971). Taking a value back undoes its step up to
-/// rounding; what rounding has left does not outlive the last value.
+/// The spread of doubles and of wide decimals that stay, from a running sum and the sum of the squared
+/// distances from the mean (Youngs and Cramer, Technometrics 13, 1971).
 final class VarianceAccumulator: Accumulator {
     private let counts = GroupArray<Int64>(0)
     private let sums = GroupArray<Double>(0)
@@ -209,22 +216,13 @@ final class VarianceAccumulator: Accumulator {
                 oddCounts[group] &+= weight
                 continue
             }
-            let sign: Double = weight > 0 ? 1 : -1
-            for _ in 0..<weight.magnitude {
-                let smaller = Double(weight > 0 ? counts[group] : counts[group] &- 1)
-                counts[group] &+= weight > 0 ? 1 : -1
-                guard smaller > 0 || weight > 0 else {
-                    sums[group] = 0
-                    squares[group] = 0
-                    continue
-                }
-                if weight > 0 { sums[group] += x }
-                if smaller > 0 {
-                    let distance = x * (smaller + 1) - sums[group]
-                    squares[group] += sign * distance * distance / (smaller * (smaller + 1))
-                }
-                if weight < 0 { sums[group] -= x }
-                if counts[group] == 1 { squares[group] = 0 }
+            for _ in 0..<weight {
+                let smaller = Double(counts[group])
+                counts[group] &+= 1
+                sums[group] += x
+                guard smaller > 0 else { continue }
+                let distance = x * (smaller + 1) - sums[group]
+                squares[group] += distance * distance / (smaller * (smaller + 1))
             }
         }
     }
@@ -247,6 +245,21 @@ final class VarianceAccumulator: Accumulator {
             }
         }
         return builder.finish()
+    }
+
+    /// By the formula for two parts of Chan, Golub and LeVeque, "Updating formulae and a pairwise
+    /// algorithm for computing sample variances", 1979.
+    func merge(_ source: Int, into target: Int) {
+        oddCounts.base[target] &+= oddCounts.base[source]
+        let (n, m) = (Double(counts.base[target]), Double(counts.base[source]))
+        if n > 0 && m > 0 {
+            let distance = sums.base[source] * n / m - sums.base[target]
+            squares.base[target] += squares.base[source] + distance * distance * m / (n * (n + m))
+        } else {
+            squares.base[target] += squares.base[source]
+        }
+        counts.base[target] &+= counts.base[source]
+        sums.base[target] += sums.base[source]
     }
 
     func write(_ group: Int, to bytes: inout [UInt8]) {

@@ -25,6 +25,16 @@ package struct AggregatePlan: Sendable {
         }
     }
 
+    /// When results are given.
+    package enum Emission: Hashable, Sendable {
+        /// Once: with the window, when it fires.
+        case final
+        /// With a window from its end on, each time that they change.
+        case changes
+        /// What has changed, so often by the clock, and what is left when the window fires.
+        case every(micros: Int64)
+    }
+
     package var inputSchema: Schema
     package var groups: [NamedExpression]
     package var calls: [AggregateCall]
@@ -34,10 +44,13 @@ package struct AggregatePlan: Sendable {
     /// Whether results have `window_start` and `window_end`.
     package var hasBounds: Bool
     package var graceMicros: Int64
+    package var emission: Emission
 
+    /// - Parameter emission: By default `final` with bounds, `changes` without.
     package init(
         inputSchema: Schema, groups: [NamedExpression], calls: [AggregateCall],
-        compute: [NamedExpression], window: Window?, hasBounds: Bool? = nil, graceMicros: Int64
+        compute: [NamedExpression], window: Window?, hasBounds: Bool? = nil, graceMicros: Int64,
+        emission: Emission? = nil
     ) {
         self.inputSchema = inputSchema
         self.groups = groups
@@ -46,6 +59,13 @@ package struct AggregatePlan: Sendable {
         self.window = window
         self.hasBounds = hasBounds ?? (window != nil)
         self.graceMicros = graceMicros
+        self.emission = emission ?? (self.hasBounds ? .final : .changes)
+    }
+
+    /// The types of the results' columns.
+    var outputTypes: [ColumnType] {
+        groups.map(\.expression.type) + (hasBounds ? [.timestamp, .timestamp] : [])
+            + compute.map(\.expression.type)
     }
 
     /// The columns that `compute` is bound to.

@@ -35,6 +35,12 @@ struct DueHeap {
     /// Takes out the earliest row if its time is below `bound`.
     mutating func pop(below bound: Int64) -> Int32? {
         guard let first = items.first, first.time < bound else { return nil }
+        return popFirst()
+    }
+
+    /// Takes out the earliest row; nil when there are none.
+    mutating func popFirst() -> Int32? {
+        guard let first = items.first else { return nil }
         let last = items.removeLast()
         guard !items.isEmpty else { return first.row }
         items.withUnsafeMutableBufferPointer { items in

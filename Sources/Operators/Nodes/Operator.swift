@@ -14,6 +14,12 @@ package protocol Operator: AnyObject {
     /// No more rows before `watermark` will come. Called with ever higher values, after the rows.
     func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput)
 
+    /// Gives what is due by the clock. Called before a checkpoint is cut, in the order of the graph.
+    func tick(now: Int64, to output: any OperatorOutput)
+
+    /// When ``tick(now:to:)`` will give something; nil when it has nothing.
+    var nextTickAt: Int64? { get }
+
     /// Adds what has changed since the last call to `changes`, and forgets that it has changed.
     func capture(into changes: inout StateChanges)
 
@@ -36,6 +42,8 @@ extension Operator {
     package var holdMicros: Int64 { 0 }
     package var unmatchedHoldMicros: Int64 { holdMicros }
     package func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput) {}
+    package func tick(now: Int64, to output: any OperatorOutput) {}
+    package var nextTickAt: Int64? { nil }
     package func capture(into changes: inout StateChanges) {}
     package func restore(_ entry: StateEntry) throws(StateError) {
         throw StateError(message: "cannot restore state: the node keeps none")

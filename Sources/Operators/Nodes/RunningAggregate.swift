@@ -152,7 +152,10 @@ package final class RunningAggregate: Operator {
         for index in 0..<count {
             let old = before.rowOf[index]
             let new = after.rowOf[index]
-            if old >= 0 && new >= 0 && before.bytes.strings[old] == after.bytes.strings[new] {
+            // A row whose time alone has changed leaves, too: its −1 must have its +1's time.
+            if old >= 0 && new >= 0 && before.bytes.strings[old] == after.bytes.strings[new]
+                && before.rowtime.integers[old] == after.rowtime.integers[new]
+            {
                 continue
             }
             if old >= 0 {

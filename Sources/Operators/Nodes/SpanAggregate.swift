@@ -1,17 +1,10 @@
-/// Aggregates over windows of any bounds: those that rows bring along (`window: inherit`), and
-/// those that grow from one start (`cumulative`). Each fires once, in order of its end, when the
-/// watermark reaches its end plus grace; its groups leave in the order of start and key bytes.
+/// Aggregates over windows of any bounds: those that rows bring along (`window: inherit`), those
+/// that grow from one start (`cumulative`), and days of a time zone. Each fires once, in order of its
+/// end, when the watermark reaches its end plus grace; its groups leave in the order of start and key
+/// bytes.
 ///
 /// Late rows are those of ``WindowedAggregate``: late in every window they belong to.
 package final class SpanAggregate: Operator {
-    /// Where the bounds of a row's windows come from.
-    package enum Spans: Sendable {
-        /// Columns of the input, timestamps without nulls.
-        case inherited(start: Int, end: Int)
-        /// [start, start + n × every) up to `size`, start ≡ offset mod size.
-        case cumulative(AggregatePlan.Window)
-    }
-
     private final class OpenSpan {
         let end: Int64
         /// By start, as 8 big-endian bytes with the sign bit flipped, and then the group's key.
@@ -21,28 +14,44 @@ package final class SpanAggregate: Operator {
     }
 
     private let plan: AggregatePlan
-    private let spans: Spans
+    private let spans: any WindowSpans
     private let input: AggregateInput
     private let store: GroupStore
-    private let compute: [ExpressionEvaluator]
-    private let callSchema: Schema
+    private let results: WindowResults
     /// By end, ascending.
     private var open: [OpenSpan] = []
     private var watermark = Int64.min
     /// Windows that end before this have fired since the last checkpoint; nil if none has.
     private var firedBelow: Int64?
-    private static let batchRowsMax = 8192
     private static let startBytes = 8
 
     /// - Parameter plan: With bounds; its own window is not read.
-    package init(_ plan: AggregatePlan, spans: Spans) {
+    init(_ plan: AggregatePlan, spans: any WindowSpans) {
         precondition(plan.hasBounds, "an aggregate without windows")
         self.plan = plan
         self.spans = spans
         input = AggregateInput(plan)
         store = GroupStore(calls: plan.calls)
-        compute = plan.compute.map { ExpressionEvaluator($0.expression) }
-        callSchema = plan.callSchema
+        results = WindowResults(plan, codec: input.codec, store: store)
+    }
+
+    /// Over the windows whose bounds are columns of the input, timestamps without nulls.
+    package convenience init(_ plan: AggregatePlan, inheritedStart start: Int, end: Int) {
+        self.init(plan, spans: InheritedSpans(start: start, end: end))
+    }
+
+    /// Over [start, start + n × every) up to `size`, start ≡ offset mod size.
+    package convenience init(_ plan: AggregatePlan, cumulative window: AggregatePlan.Window) {
+        self.init(plan, spans: CumulativeSpans(window: window))
+    }
+
+    /// Over days of a place; see ``ZonedSpans``.
+    package convenience init(
+        _ plan: AggregatePlan, zone: TimeZoneRules, window: AggregatePlan.Window,
+        isCumulative: Bool
+    ) {
+        self.init(
+            plan, spans: ZonedSpans(zone: zone, window: window, isCumulative: isCumulative))
     }
 
     package var holdMicros: Int64 { plan.graceMicros }
@@ -54,82 +63,39 @@ package final class SpanAggregate: Operator {
 
     // MARK: Rows
 
-    /// The bounds of the rows of a batch.
-    private struct Bounds {
-        let starts: Column
-        /// Of the first of each row's windows.
-        let ends: Column
-        /// How much later the next window ends, and the last one after the start; 0 for one window.
-        let every: Int64
-        let size: Int64
-
-        var passes: Int { every == 0 ? 1 : Int(size / every) }
-    }
-
-    private func bounds(_ batch: Batch) -> Bounds {
-        switch spans {
-        case .inherited(let start, let end):
-            return Bounds(
-                starts: batch.column(start), ends: batch.column(end), every: 0, size: 0)
-        case .cumulative(let window):
-            let times = batch.times
-            let time = times.integers
-            let count = batch.count
-            let starts = Column.repeating(.max, count: count)
-            let ends = Column.repeating(.min, count: count)
-            let whole = AggregatePlan.Window(
-                sizeMicros: window.sizeMicros, everyMicros: window.sizeMicros,
-                offsetMicros: window.offsetMicros)
-            for row in 0..<count {
-                // Where that leaves 64 bits the row is in no window.
-                guard let start = whole.lastStart(time[row]) else { continue }
-                let steps = (time[row] - start) / window.everyMicros + 1
-                starts.integers[row] = start
-                ends.integers[row] = start + steps * window.everyMicros
-            }
-            return Bounds(
-                starts: starts, ends: ends, every: window.everyMicros, size: window.sizeMicros)
-        }
-    }
-
     package func process(
         _ batch: Batch, input index: Int, now: Int64, to output: any OperatorOutput
     ) {
         let rows = input.evaluate(batch, now: now, to: output)
         let count = rows.batch.count
         guard count > 0 else { return }
-        let bounds = bounds(rows.batch)
-        let keys = prefixed(rows.keys, by: bounds.starts.integers, count: count)
         let groupBuffer = Buffer(capacity: count * 4)
         let groups = groupBuffer.pointer(to: Int32.self)
-        let fates = Buffer(capacity: count)
-        let fate = fates.pointer(to: UInt8.self)
-        fate.initialize(repeating: Fate.late, count: count)
+        let fates = RowFates(count: count)
         let weights = rows.batch.denseWeights
         let weight = weights?.pointer(to: Int32.self)
         var unknown: Set<Int> = []
-        for pass in 0..<bounds.passes {
-            place(rows.batch, bounds, pass: Int64(pass), keys.strings, groups: groups, fate: fate)
+        for pass in 0..<spans.passes {
+            let bounds = spans.bounds(rows.batch, pass: pass)
+            let keys = prefixed(rows.keys, by: bounds.starts.integers, count: count)
+            place(rows.batch, bounds, keys.strings, groups: groups, fates: fates)
             unknown.formUnion(store.countRows(groups, count: count, weights: weight))
             store.update(groups, count: count, arguments: rows.arguments, weights: weight)
+            results.touch(groups, count: count, now: now)
         }
-        emitLate(rows.batch, fate, to: output)
+        fates.giveLate(of: rows.batch, to: output)
         AggregateInput.rejectUnknown(
             unknown.sorted(), of: rows.batch, schema: plan.inputSchema, to: output)
+        if plan.emission == .changes {
+            let ended = results.takeTouched().filter { store.times.base[Int($0)] <= watermark }
+            give(ended, now: now, to: output)
+        }
     }
 
-    /// What became of a row over all its windows.
-    private enum Fate {
-        static let placed: UInt8 = 0
-        static let late: UInt8 = 1
-        /// In time by its own split, but the window had fired.
-        static let fired: UInt8 = 2
-    }
-
-    /// Finds each row's group in the `pass`-th of its windows, counted from the first one.
+    /// Finds each row's group in the window of `bounds`.
     private func place(
-        _ batch: Batch, _ bounds: Bounds, pass: Int64, _ keys: UnsafePointer<StringView>,
-        groups: UnsafeMutablePointer<Int32>, fate: UnsafeMutablePointer<UInt8>
+        _ batch: Batch, _ bounds: SpanBounds, _ keys: UnsafePointer<StringView>,
+        groups: UnsafeMutablePointer<Int32>, fates: RowFates
     ) {
         let rowWatermarks = batch.denseRowWatermarks
         let rowWatermark = rowWatermarks?.pointer(to: Int64.self)
@@ -138,18 +104,15 @@ package final class SpanAggregate: Operator {
         var last: OpenSpan?
         for row in 0..<batch.count {
             groups[row] = -1
-            // The last end of a cumulative window is within 64 bits; this one may be past it.
-            let (end, overflow) = ends[row].addingReportingOverflow(pass * bounds.every)
-            guard starts[row] < ends[row], !overflow else { continue }
-            if bounds.every > 0 && end - starts[row] > bounds.size { continue }
-            let fires = fireTime(end)
+            guard starts[row] < ends[row] else { continue }
+            let fires = fireTime(ends[row])
             if let rowWatermark, rowWatermark[row] >= fires { continue }
             if fires <= watermark {
-                if fate[row] == Fate.late { fate[row] = Fate.fired }
+                fates.miss(row)
                 continue
             }
-            fate[row] = Fate.placed
-            let span = last.flatMap { $0.end == end ? $0 : nil } ?? openSpan(end)
+            fates.place(row)
+            let span = last.flatMap { $0.end == ends[row] ? $0 : nil } ?? openSpan(ends[row])
             last = span
             groups[row] = group(keys[row], in: span)
         }
@@ -208,80 +171,58 @@ package final class SpanAggregate: Operator {
         return span
     }
 
-    private func emitLate(
-        _ batch: Batch, _ fate: UnsafePointer<UInt8>, to output: any OperatorOutput
-    ) {
-        for (kind, wasInTime) in [(Fate.late, false), (Fate.fired, true)] {
-            let rows = (0..<batch.count).filter { fate[$0] == kind }
-            guard !rows.isEmpty else { continue }
-            output.emitLate(
-                batch.selecting(RowSplit(failed: rows, count: batch.count).failed),
-                wasInTime: wasInTime)
-        }
-    }
-
     // MARK: Results
 
     package func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput) {
+        let previous = self.watermark
         self.watermark = watermark
         var fired = 0
-        while fired < open.count && fireTime(open[fired].end) <= watermark {
-            fire(open[fired], now: now, to: output)
+        for span in open {
+            guard span.end <= watermark else { break }
+            let fires = fireTime(span.end) <= watermark
+            switch plan.emission {
+            case .final, .every: if fires { giveAll(span, now: now, to: output) }
+            case .changes: if span.end > previous { giveAll(span, now: now, to: output) }
+            }
+            guard fires else { continue }
+            for index in 0..<span.table.count { results.release(span.table.entries[index].value) }
+            firedBelow = span.end == .max ? .max : span.end + 1
             fired += 1
         }
         open.removeFirst(fired)
     }
 
-    private func fire(_ span: OpenSpan, now: Int64, to output: any OperatorOutput) {
-        let table = span.table
-        let order = (0..<table.count).filter {
-            store.rowCounts.base[Int(table.entries[$0].value)] > 0
-        }.sorted {
-            StringView.compare(table.entries[$0].key, table.entries[$1].key) < 0
+    package func tick(now: Int64, to output: any OperatorOutput) {
+        if let at = results.nextTickAt, at <= now {
+            give(results.takeTouched(), now: now, to: output)
         }
-        var next = 0
-        while next < order.count {
-            let slice = order[next..<min(next + SpanAggregate.batchRowsMax, order.count)]
-            next += slice.count
-            emit(
-                span, groups: slice.map { table.entries[$0].value },
-                keys: slice.map { table.entries[$0].key }, now: now, to: output)
-        }
-        for index in 0..<table.count { store.release(table.entries[index].value) }
-        firedBelow = span.end == .max ? .max : span.end + 1
     }
 
-    private func emit(
-        _ span: OpenSpan, groups: [Int32], keys: [StringView], now: Int64,
-        to output: any OperatorOutput
-    ) {
-        guard
-            var columns = input.codec.decode(
-                keys.map { SpanAggregate.groupKey($0) }, retained: span.table.arena.blocks)
-        else { preconditionFailure("group keys of the windows up to \(span.end) do not decode") }
-        var starts = ColumnBuilder(type: .timestamp, capacity: keys.count)
-        for key in keys { starts.append(integer: SpanAggregate.start(key)) }
-        columns.append(starts.finish())
-        columns.append(.repeating(span.end, count: groups.count))
-        var failed: [Int: String] = [:]
-        columns += store.results(groups, failed: &failed)
-        var batch = Batch(
-            columns: columns, rowtime: .repeating(span.end - 1, count: groups.count),
-            rowCount: groups.count)
-        if !failed.isEmpty {
-            let rows = failed.keys.sorted()
-            let split = RowSplit(failed: rows, count: groups.count)
-            output.reject(
-                batch.selecting(split.failed), schema: callSchema,
-                reasons: rows.compactMap { failed[$0] })
-            batch = batch.selecting(split.good)
+    package var nextTickAt: Int64? { results.nextTickAt }
+
+    /// Gives the groups of a window in the order of start and key.
+    private func giveAll(_ span: OpenSpan, now: Int64, to output: any OperatorOutput) {
+        let entries = UnsafeBufferPointer(start: span.table.entries, count: span.table.count)
+        let standing = entries.filter {
+            plan.emission != .final || store.rowCounts.base[Int($0.value)] > 0
         }
-        let kept = plan.groups.count + 2
-        let computed = EvaluatedRows(
-            compute, over: batch, now: now, schema: callSchema, rejectingTo: output)
-        guard computed.batch.count > 0 else { return }
-        let passed = (0..<kept).map { computed.batch.column($0) }
-        output.emit(computed.batch.replacingColumns(passed + computed.columns))
+        let order = standing.sorted { StringView.compare($0.key, $1.key) < 0 }
+        give(order.map(\.value), retained: span.table.arena.blocks, now: now, to: output)
+    }
+
+    private func give(
+        _ ids: [Int32], retained: [Buffer]? = nil, now: Int64, to output: any OperatorOutput
+    ) {
+        guard !ids.isEmpty else { return }
+        var groups = WindowResults.Groups(
+            retained: retained ?? open.flatMap(\.table.arena.blocks))
+        for id in ids {
+            let key = store.keys.base[Int(id)]
+            groups.append(
+                id, key: SpanAggregate.groupKey(key), start: SpanAggregate.start(key),
+                end: store.times.base[Int(id)])
+        }
+        results.give(groups, now: now, to: output)
     }
 
     // MARK: State
@@ -291,7 +232,7 @@ package final class SpanAggregate: Operator {
             for part in store.parts { changes.deleteBelow(part: part, time: firedBelow) }
         }
         firedBelow = nil
-        store.capture(into: &changes, prefix: { _, _ in })
+        store.capture(into: &changes) { results.write($0, to: &$1) }
     }
 
     package func restore(_ entry: StateEntry) throws(StateError) {
@@ -312,6 +253,7 @@ package final class SpanAggregate: Operator {
                 member.value, count: entry.value, call: member.call, group: group)
         } else {
             var reader = ByteReader(entry.value)
+            try results.read(group, from: &reader)
             try store.restore(group, from: &reader)
         }
     }
@@ -321,6 +263,7 @@ package final class SpanAggregate: Operator {
     package var stateSize: StateSize {
         StateSize(
             entries: store.liveCount,
-            bytes: store.memoryBytes + open.reduce(0) { $0 + $1.table.memoryBytes })
+            bytes: store.memoryBytes + results.memoryBytes
+                + open.reduce(0) { $0 + $1.table.memoryBytes })
     }
 }

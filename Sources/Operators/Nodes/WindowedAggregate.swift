@@ -15,31 +15,33 @@ package final class WindowedAggregate: Operator {
     private let window: AggregatePlan.Window
     private let input: AggregateInput
     private let store: GroupStore
-    private let compute: [ExpressionEvaluator]
-    private let callSchema: Schema
+    private let results: WindowResults
     /// By start, ascending.
     private var windows: [OpenWindow] = []
     private var watermark = Int64.min
     /// Windows that start before this have fired since the last checkpoint; nil if none has.
     private var firedBelow: Int64?
-    private static let batchRowsMax = 8192
 
     package init(_ plan: AggregatePlan, window: AggregatePlan.Window) {
         self.plan = plan
         self.window = window
         input = AggregateInput(plan)
         store = GroupStore(calls: plan.calls)
-        compute = plan.compute.map { ExpressionEvaluator($0.expression) }
-        callSchema = plan.callSchema
+        results = WindowResults(plan, codec: input.codec, store: store)
     }
 
     package var holdMicros: Int64 { plan.graceMicros }
 
-    /// When the window may fire; `Int64.max` where that leaves 64 bits.
+    /// When the window ends; `Int64.max` where that leaves 64 bits.
+    private func endTime(_ start: Int64) -> Int64 {
+        let (end, overflow) = start.addingReportingOverflow(window.sizeMicros)
+        return overflow ? .max : end
+    }
+
+    /// When the window may fire.
     private func fireTime(_ start: Int64) -> Int64 {
-        let (end, endOverflow) = start.addingReportingOverflow(window.sizeMicros)
-        let (time, overflow) = end.addingReportingOverflow(plan.graceMicros)
-        return endOverflow || overflow ? .max : time
+        let (time, overflow) = endTime(start).addingReportingOverflow(plan.graceMicros)
+        return overflow ? .max : time
     }
 
     package func process(
@@ -50,36 +52,35 @@ package final class WindowedAggregate: Operator {
         guard count > 0 else { return }
         let groupBuffer = Buffer(capacity: count * 4)
         let groups = groupBuffer.pointer(to: Int32.self)
-        let fates = Buffer(capacity: count)
-        let fate = fates.pointer(to: UInt8.self)
-        fate.initialize(repeating: Fate.late, count: count)
+        let fates = RowFates(count: count)
         let weights = rows.batch.denseWeights
 
         let weight = weights?.pointer(to: Int32.self)
         var unknown: Set<Int> = []
         let isPartial = window.sizeMicros % window.everyMicros != 0
         for pass in 0..<window.sizeMicros / window.everyMicros + (isPartial ? 1 : 0) {
-            place(rows, pass: pass, groups: groups, fate: fate)
+            place(rows, pass: pass, groups: groups, fates: fates)
             unknown.formUnion(store.countRows(groups, count: count, weights: weight))
             store.update(groups, count: count, arguments: rows.arguments, weights: weight)
+            results.touch(groups, count: count, now: now)
         }
-        emitLate(rows.batch, fate, to: output)
+        fates.giveLate(of: rows.batch, to: output)
         AggregateInput.rejectUnknown(
             unknown.sorted(), of: rows.batch, schema: plan.inputSchema, to: output)
+        if plan.emission == .changes {
+            give(results.takeTouched().filter { hasEnded($0) }, now: now, to: output)
+        }
     }
 
-    /// What became of a row over all its windows.
-    private enum Fate {
-        static let placed: UInt8 = 0
-        static let late: UInt8 = 1
-        /// In time by its own split, but the window had fired.
-        static let fired: UInt8 = 2
+    /// Whether the group's window has ended, though it may wait for late rows.
+    private func hasEnded(_ group: Int32) -> Bool {
+        endTime(store.times.base[Int(group)]) <= watermark
     }
 
     /// Finds each row's group in the `pass`-th of its windows, counted from the last one.
     private func place(
         _ rows: AggregateInput.Rows, pass: Int64, groups: UnsafeMutablePointer<Int32>,
-        fate: UnsafeMutablePointer<UInt8>
+        fates: RowFates
     ) {
         let count = rows.batch.count
         let times = rows.batch.times
@@ -116,15 +117,13 @@ package final class WindowedAggregate: Operator {
             if !isInside || isLate || hasFired {
                 for index in row..<end {
                     groups[index] = -1
-                    if isInside && !isLate && fate[index] == Fate.late {
-                        fate[index] = Fate.fired
-                    }
+                    if isInside && !isLate { fates.miss(index) }
                 }
             } else {
                 let open = openWindow(start)
                 open.table.find(keys, rows: row..<end, into: groups)
                 for index in row..<end {
-                    fate[index] = Fate.placed
+                    fates.place(index)
                     if groups[index] < 0 { groups[index] = insert(keys[index], into: open) }
                 }
             }
@@ -161,76 +160,55 @@ package final class WindowedAggregate: Operator {
         return open
     }
 
-    private func emitLate(
-        _ batch: Batch, _ fate: UnsafePointer<UInt8>, to output: any OperatorOutput
-    ) {
-        for (kind, wasInTime) in [(Fate.late, false), (Fate.fired, true)] {
-            let rows = (0..<batch.count).filter { fate[$0] == kind }
-            guard !rows.isEmpty else { continue }
-            output.emitLate(
-                batch.selecting(RowSplit(failed: rows, count: batch.count).failed),
-                wasInTime: wasInTime)
-        }
-    }
-
     package func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput) {
+        let previous = self.watermark
         self.watermark = watermark
         var fired = 0
-        while fired < windows.count && fireTime(windows[fired].start) <= watermark {
-            fire(windows[fired], now: now, to: output)
+        for open in windows {
+            let end = endTime(open.start)
+            guard end <= watermark else { break }
+            let fires = fireTime(open.start) <= watermark
+            switch plan.emission {
+            case .final, .every: if fires { giveAll(open, now: now, to: output) }
+            case .changes: if end > previous { giveAll(open, now: now, to: output) }
+            }
+            guard fires else { continue }
+            for index in 0..<open.table.count { results.release(open.table.entries[index].value) }
+            firedBelow = open.start + 1
             fired += 1
         }
         windows.removeFirst(fired)
     }
 
-    private func fire(_ open: OpenWindow, now: Int64, to output: any OperatorOutput) {
-        let table = open.table
-        let order = (0..<table.count).filter {
-            store.rowCounts.base[Int(table.entries[$0].value)] > 0
-        }.sorted {
-            StringView.compare(table.entries[$0].key, table.entries[$1].key) < 0
+    package func tick(now: Int64, to output: any OperatorOutput) {
+        if let at = results.nextTickAt, at <= now {
+            give(results.takeTouched(), now: now, to: output)
         }
-        var next = 0
-        while next < order.count {
-            let slice = order[next..<min(next + WindowedAggregate.batchRowsMax, order.count)]
-            next += slice.count
-            emit(
-                open, groups: slice.map { table.entries[$0].value },
-                keys: slice.map { table.entries[$0].key }, now: now, to: output)
-        }
-        for index in 0..<table.count { store.release(table.entries[index].value) }
-        firedBelow = open.start + 1
     }
 
-    private func emit(
-        _ open: OpenWindow, groups: [Int32], keys: [StringView], now: Int64,
-        to output: any OperatorOutput
-    ) {
-        guard var columns = input.codec.decode(keys, retained: open.table.arena.blocks) else {
-            preconditionFailure("group keys of window \(open.start) do not decode")
+    package var nextTickAt: Int64? { results.nextTickAt }
+
+    /// Gives the groups of a window in the order of their keys.
+    private func giveAll(_ open: OpenWindow, now: Int64, to output: any OperatorOutput) {
+        let entries = UnsafeBufferPointer(start: open.table.entries, count: open.table.count)
+        var groups = WindowResults.Groups(retained: open.table.arena.blocks)
+        let end = endTime(open.start)
+        for entry in entries.sorted(by: { StringView.compare($0.key, $1.key) < 0 })
+        where plan.emission != .final || store.rowCounts.base[Int(entry.value)] > 0 {
+            groups.append(entry.value, key: entry.key, start: open.start, end: end)
         }
-        let end = open.start + window.sizeMicros
-        columns.append(.repeating(open.start, count: groups.count))
-        columns.append(.repeating(end, count: groups.count))
-        var failed: [Int: String] = [:]
-        columns += store.results(groups, failed: &failed)
-        var batch = Batch(
-            columns: columns, rowtime: .repeating(end - 1, count: groups.count),
-            rowCount: groups.count)
-        if !failed.isEmpty {
-            let rows = failed.keys.sorted()
-            let split = RowSplit(failed: rows, count: groups.count)
-            output.reject(
-                batch.selecting(split.failed), schema: callSchema,
-                reasons: rows.compactMap { failed[$0] })
-            batch = batch.selecting(split.good)
+        results.give(groups, now: now, to: output)
+    }
+
+    private func give(_ ids: [Int32], now: Int64, to output: any OperatorOutput) {
+        guard !ids.isEmpty else { return }
+        var groups = WindowResults.Groups(retained: windows.flatMap(\.table.arena.blocks))
+        for id in ids {
+            let start = store.times.base[Int(id)]
+            groups.append(
+                id, key: store.keys.base[Int(id)], start: start, end: endTime(start))
         }
-        let kept = plan.groups.count + 2
-        let computed = EvaluatedRows(
-            compute, over: batch, now: now, schema: callSchema, rejectingTo: output)
-        guard computed.batch.count > 0 else { return }
-        let passed = (0..<kept).map { computed.batch.column($0) }
-        output.emit(computed.batch.replacingColumns(passed + computed.columns))
+        results.give(groups, now: now, to: output)
     }
 
     package func capture(into changes: inout StateChanges) {
@@ -238,7 +216,7 @@ package final class WindowedAggregate: Operator {
             for part in store.parts { changes.deleteBelow(part: part, time: firedBelow) }
         }
         firedBelow = nil
-        store.capture(into: &changes, prefix: { _, _ in })
+        store.capture(into: &changes) { results.write($0, to: &$1) }
     }
 
     package func restore(_ entry: StateEntry) throws(StateError) {
@@ -247,7 +225,9 @@ package final class WindowedAggregate: Operator {
         if entry.part == 0 {
             let key = try input.key(of: StringView(entry.key))
             var reader = ByteReader(entry.value)
-            try store.restore(insert(key, into: open), from: &reader)
+            let group = insert(key, into: open)
+            try results.read(group, from: &reader)
+            try store.restore(group, from: &reader)
         } else {
             guard let (bytes, call, value) = ValueSets.split(entry.key) else {
                 throw .damagedEntry
@@ -263,6 +243,7 @@ package final class WindowedAggregate: Operator {
     package var stateSize: StateSize {
         StateSize(
             entries: store.liveCount,
-            bytes: store.memoryBytes + windows.reduce(0) { $0 + $1.table.memoryBytes })
+            bytes: store.memoryBytes + results.memoryBytes
+                + windows.reduce(0) { $0 + $1.table.memoryBytes })
     }
 }

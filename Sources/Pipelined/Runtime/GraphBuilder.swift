@@ -242,9 +242,9 @@ struct GraphBuilder {
         case .cumulative(let size, let every, let offset):
             let grown = AggregatePlan.Window(
                 sizeMicros: size, everyMicros: every, offsetMicros: offset)
-            return SpanAggregate(plan, spans: .cumulative(grown))
+            return SpanAggregate(plan, cumulative: grown)
         case .inherited(let start, let end):
-            return SpanAggregate(plan, spans: .inherited(start: start, end: end))
+            return SpanAggregate(plan, inheritedStart: start, end: end)
         }
         if let window { return WindowedAggregate(plan, window: window) }
         return RunningAggregate(plan)

@@ -12,9 +12,10 @@ struct AccumulatorTests {
     ) -> String {
         let field = Field("x", type)
         let resultType = AggregateTypes.result(function, of: type) ?? type
-        let call = AggregateCall(
+        var call = AggregateCall(
             function: function, argument: .column(0, field), isDistinct: false, filter: nil,
             type: resultType)
+        if weights != nil { call = call.takingBack }
         var accumulator = makeAccumulator(call)
         accumulator.reserve(2)
         for (index, value) in values.enumerated() {

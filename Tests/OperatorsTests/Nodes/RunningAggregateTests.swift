@@ -43,7 +43,7 @@ struct RunningAggregateTests {
             return order.indices.flatMap { index -> [Row] in
                 let old = before[index]
                 let new = row(order[index], weight: 1)
-                if let old, let new, old.values == new.values { return [] }
+                if let old, let new, old.values == new.values, old.time == new.time { return [] }
                 return [old, new].compactMap { $0 }
             }
         }

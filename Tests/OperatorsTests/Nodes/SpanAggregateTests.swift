@@ -11,7 +11,7 @@ struct SpanAggregateTests {
         sizeMicros: 12, everyMicros: 4, offsetMicros: 5)
 
     private struct Form {
-        var spans: SpanAggregate.Spans
+        var spans: any WindowSpans
         var key: [Int]
         var grace: Int64
 
@@ -24,7 +24,7 @@ struct SpanAggregateTests {
 
         /// The bounds of a row's windows.
         func windows(_ row: Row) -> [[Int64]] {
-            if case .inherited = spans {
+            if spans is InheritedSpans {
                 guard case .timestamp(let start) = row.values[8],
                     case .timestamp(let end) = row.values[9]
                 else { return [] }
@@ -40,10 +40,10 @@ struct SpanAggregateTests {
     }
 
     private static let forms = [
-        Form(spans: .inherited(start: 8, end: 9), key: [1], grace: 0),
-        Form(spans: .inherited(start: 8, end: 9), key: [0, 1], grace: 3),
-        Form(spans: .cumulative(window), key: [1], grace: 0),
-        Form(spans: .cumulative(window), key: [0, 1], grace: 3),
+        Form(spans: InheritedSpans(start: 8, end: 9), key: [1], grace: 0),
+        Form(spans: InheritedSpans(start: 8, end: 9), key: [0, 1], grace: 3),
+        Form(spans: CumulativeSpans(window: window), key: [1], grace: 0),
+        Form(spans: CumulativeSpans(window: window), key: [0, 1], grace: 3),
     ]
 
     private static func row(time: Int64, using random: inout SeededRandom) -> Row {

@@ -1,0 +1,400 @@
+/// Aggregates over sessions: rows of one group each less than `gap` after another one. A session is
+/// [first row, last row + gap); it fires once, in order of its end and then of the key's bytes, when
+/// the watermark reaches its end plus grace.
+///
+/// A row that is older than its split's watermark less grace is late, so that none touches a session
+/// that has fired (SEMANTICS 15). A row may join two sessions; they become one.
+package final class SessionAggregate: Operator {
+    private let plan: AggregatePlan
+    private let gap: Int64
+    private let input: AggregateInput
+    private let store: GroupStore
+    private let results: WindowResults
+
+    /// Group keys; the value is a place in `heads`.
+    private var table = KeyTable()
+    /// The first session of each key, −1 where it has none.
+    private var heads: [Int32] = []
+    private var idleKeys = 0
+
+    // By session. Sessions of a key are a list in order of time.
+    private let starts = GroupArray<Int64>(0)
+    private let lasts = GroupArray<Int64>(0)
+    private let nexts = GroupArray<Int32>(-1)
+    private let owners = GroupArray<Int32>(-1)
+    private let states = GroupArray<UInt8>(0)
+    /// When the session's entry in `due` is; other entries of it are stale.
+    private let dueTimes = GroupArray<Int64>(.min)
+
+    private var due = DueHeap()
+    /// Sessions that have come since the last checkpoint.
+    private var fresh: [Int32] = []
+    /// Sessions that are over and whose entries the next checkpoint deletes.
+    private var retired: [Int32] = []
+    private var watermark = Int64.min
+
+    private enum State {
+        static let live: UInt8 = 1
+        /// A checkpoint has it.
+        static let captured: UInt8 = 2
+    }
+
+    /// - Parameters:
+    ///   - plan: With bounds; its own window is not read.
+    ///   - gapMicros: Above 0.
+    package init(_ plan: AggregatePlan, gapMicros: Int64) {
+        precondition(plan.hasBounds && gapMicros > 0, "sessions with gap \(gapMicros)")
+        self.plan = plan
+        gap = gapMicros
+        input = AggregateInput(plan)
+        store = GroupStore(calls: plan.calls)
+        results = WindowResults(plan, codec: input.codec, store: store)
+    }
+
+    package var holdMicros: Int64 { plan.graceMicros }
+
+    private func end(_ session: Int32) -> Int64 {
+        // Rows whose session would end beyond 64 bits are late.
+        lasts.base[Int(session)] + gap
+    }
+
+    private func fireTime(_ session: Int32) -> Int64 {
+        let (time, overflow) = end(session).addingReportingOverflow(plan.graceMicros)
+        return overflow ? .max : time
+    }
+
+    // MARK: Rows
+
+    package func process(
+        _ batch: Batch, input index: Int, now: Int64, to output: any OperatorOutput
+    ) {
+        let rows = input.evaluate(batch, now: now, to: output)
+        let count = rows.batch.count
+        guard count > 0 else { return }
+        let groupBuffer = Buffer(capacity: count * 4)
+        let groups = groupBuffer.pointer(to: Int32.self)
+        let fates = RowFates(count: count)
+        let times = rows.batch.times
+        let time = times.integers
+        let rowWatermarks = rows.batch.denseRowWatermarks
+        let rowWatermark = rowWatermarks?.pointer(to: Int64.self)
+        let keys = rows.keys.strings
+        var flushed = 0
+        var merged: [Int32] = []
+        for row in 0..<count {
+            groups[row] = -1
+            if let rowWatermark, isBehind(time[row], rowWatermark[row]) { continue }
+            guard !time[row].addingReportingOverflow(gap).overflow else { continue }
+            guard !isBehind(time[row], watermark) else {
+                fates.miss(row)
+                continue
+            }
+            fates.place(row)
+            let session = session(of: key(keys[row]), at: time[row])
+            while let next = follower(of: session) {
+                // What came before counts before, as it would in a batch of its own.
+                update(rows, groups, flushed..<row, now: now)
+                flushed = row
+                absorb(next, into: session)
+                merged.append(next)
+            }
+            groups[row] = session
+        }
+        update(rows, groups, flushed..<count, now: now)
+        fates.giveLate(of: rows.batch, to: output)
+        giveChanges(merged, now: now, to: output)
+    }
+
+    /// Whether a row's time is more than grace behind a watermark.
+    private func isBehind(_ time: Int64, _ watermark: Int64) -> Bool {
+        let (bound, overflow) = watermark.subtractingReportingOverflow(plan.graceMicros)
+        return !overflow && time < bound
+    }
+
+    /// Feeds some rows to their sessions.
+    private func update(
+        _ rows: AggregateInput.Rows, _ groups: UnsafeMutablePointer<Int32>, _ range: Range<Int>,
+        now: Int64
+    ) {
+        guard !range.isEmpty else { return }
+        let part = groups + range.lowerBound
+        var arguments = rows.arguments
+        if range.count < rows.batch.count {
+            let selected = range.map { Int32($0) }
+            func slice(_ column: Column?) -> Column? {
+                column?.gathered(selected, count: selected.count)
+            }
+            arguments = arguments.map {
+                GroupStore.Arguments(
+                    argument: slice($0.argument), order: slice($0.order), filter: slice($0.filter))
+            }
+        }
+        _ = store.countRows(part, count: range.count, weights: nil)
+        store.update(part, count: range.count, arguments: arguments, weights: nil)
+        results.touch(part, count: range.count, now: now)
+    }
+
+    // MARK: Sessions of a key
+
+    private func key(_ bytes: StringView) -> Int32 {
+        let hash = bytes.hash
+        let known = table.find(bytes, hash: hash)
+        if known >= 0 { return known }
+        table.insert(bytes, hash: hash, value: Int32(heads.count))
+        heads.append(-1)
+        idleKeys += 1
+        return Int32(heads.count - 1)
+    }
+
+    /// The session that a row at `time` is in, grown to hold it; a new one where none is near.
+    private func session(of key: Int32, at time: Int64) -> Int32 {
+        var session = heads[Int(key)]
+        while session >= 0 {
+            if time < starts.base[Int(session)] {
+                guard starts.base[Int(session)] < time + gap else { break }
+                starts.base[Int(session)] = time
+                return session
+            }
+            if time < end(session) {
+                lasts.base[Int(session)] = max(lasts.base[Int(session)], time)
+                return session
+            }
+            session = nexts.base[Int(session)]
+        }
+        return add(to: key, anchor: time)
+    }
+
+    /// The key's next session, when this one reaches it.
+    private func follower(of session: Int32) -> Int32? {
+        let next = nexts.base[Int(session)]
+        return next >= 0 && starts.base[Int(next)] < end(session) ? next : nil
+    }
+
+    /// A session of one row, in its place in the key's list.
+    ///
+    /// - Parameter anchor: The row's time. It names the session in checkpoints: those of a key do not
+    ///   overlap.
+    private func add(to key: Int32, anchor: Int64) -> Int32 {
+        let session = store.allocate()
+        let index = Int(session)
+        for array in [starts, lasts, dueTimes] { array.reserve(index + 1) }
+        for array in [nexts, owners] { array.reserve(index + 1) }
+        states.reserve(index + 1)
+        starts.base[index] = anchor
+        lasts.base[index] = anchor
+        states.base[index] = State.live
+        owners.base[index] = key
+        store.keys.base[index] = table.entries[Int(key)].key
+        store.times.base[index] = anchor
+        link(session, to: key)
+        fresh.append(session)
+        schedule(session)
+        return session
+    }
+
+    private func link(_ session: Int32, to key: Int32) {
+        if heads[Int(key)] < 0 { idleKeys -= 1 }
+        var before: Int32 = -1
+        var after = heads[Int(key)]
+        while after >= 0 && starts.base[Int(after)] < starts.base[Int(session)] {
+            before = after
+            after = nexts.base[Int(after)]
+        }
+        nexts.base[Int(session)] = after
+        if before < 0 { heads[Int(key)] = session } else { nexts.base[Int(before)] = session }
+    }
+
+    private func unlink(_ session: Int32) {
+        let key = Int(owners.base[Int(session)])
+        let after = nexts.base[Int(session)]
+        if heads[key] == session {
+            heads[key] = after
+            if after < 0 { idleKeys += 1 }
+            return
+        }
+        var before = heads[key]
+        while nexts.base[Int(before)] != session { before = nexts.base[Int(before)] }
+        nexts.base[Int(before)] = after
+    }
+
+    private func absorb(_ next: Int32, into session: Int32) {
+        store.merge(next, into: session)
+        lasts.base[Int(session)] = max(lasts.base[Int(session)], lasts.base[Int(next)])
+        unlink(next)
+        states.base[Int(next)] &= ~State.live
+        store.clear(next)
+    }
+
+    /// Frees a session that is no longer in its key's list.
+    private func retire(_ session: Int32) {
+        results.forget(session)
+        guard states.base[Int(session)] & State.captured != 0 else {
+            return store.release(session)
+        }
+        store.clear(session)
+        store.touch([session])
+        retired.append(session)
+    }
+
+    // MARK: Results
+
+    /// When the session ends, where that is to be seen, and then when it fires.
+    private func dueTime(_ session: Int32, after watermark: Int64) -> Int64 {
+        let end = end(session)
+        return plan.emission == .changes && end > watermark ? end : fireTime(session)
+    }
+
+    private func schedule(_ session: Int32) {
+        let time = dueTime(session, after: watermark)
+        dueTimes.base[Int(session)] = time
+        due.push(session, at: time)
+    }
+
+    package func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput) {
+        let previous = self.watermark
+        self.watermark = watermark
+        var ready: [Int32] = []
+        while let time = due.earliest, time <= watermark, let session = due.popFirst() {
+            let index = Int(session)
+            guard states.base[index] & State.live != 0, dueTimes.base[index] == time else {
+                continue
+            }
+            // Another entry of the same time is stale.
+            dueTimes.base[index] = .min
+            if dueTime(session, after: previous) <= watermark {
+                ready.append(session)
+            } else {
+                schedule(session)
+            }
+        }
+        guard !ready.isEmpty else { return }
+        ready.sort { isBefore($0, $1) }
+        give(ready, now: now, to: output)
+        for session in ready {
+            guard fireTime(session) <= watermark else {
+                schedule(session)
+                continue
+            }
+            unlink(session)
+            states.base[Int(session)] &= ~State.live
+            retire(session)
+        }
+    }
+
+    private func isBefore(_ a: Int32, _ b: Int32) -> Bool {
+        let (first, second) = (end(a), end(b))
+        if first != second { return first < second }
+        return StringView.compare(store.keys.base[Int(a)], store.keys.base[Int(b)]) < 0
+    }
+
+    private func give(_ sessions: [Int32], now: Int64, to output: any OperatorOutput) {
+        guard !sessions.isEmpty else { return }
+        var groups = WindowResults.Groups(retained: table.arena.blocks)
+        for session in sessions {
+            groups.append(
+                session, key: store.keys.base[Int(session)], start: starts.base[Int(session)],
+                end: end(session))
+        }
+        results.give(groups, now: now, to: output)
+    }
+
+    /// With `changes` what of the batch is to be seen; always those that became part of another one.
+    private func giveChanges(_ merged: [Int32], now: Int64, to output: any OperatorOutput) {
+        var changed = merged.filter { results.isShown($0) }
+        if plan.emission == .changes {
+            let touched = results.takeTouched().filter { states.base[Int($0)] & State.live != 0 }
+            changed += touched.filter { end($0) <= watermark || results.isShown($0) }
+        }
+        give(changed, now: now, to: output)
+        for session in merged { retire(session) }
+    }
+
+    package func tick(now: Int64, to output: any OperatorOutput) {
+        if let at = results.nextTickAt, at <= now {
+            give(results.takeTouched(), now: now, to: output)
+        }
+    }
+
+    package var nextTickAt: Int64? { results.nextTickAt }
+
+    // MARK: State
+
+    package func capture(into changes: inout StateChanges) {
+        store.capture(into: &changes) { session, bytes in
+            results.write(session, to: &bytes)
+            bytes.append(littleEndian: starts.base[session])
+            bytes.append(littleEndian: lasts.base[session])
+        }
+        for session in retired { store.release(session) }
+        retired.removeAll(keepingCapacity: true)
+        for session in fresh where states.base[Int(session)] & State.live != 0 {
+            states.base[Int(session)] |= State.captured
+        }
+        fresh.removeAll(keepingCapacity: true)
+        dropIdleKeys()
+    }
+
+    /// Makes the table anew without keys that have no session, when they are many.
+    private func dropIdleKeys() {
+        guard idleKeys > 64, idleKeys * 2 > heads.count else { return }
+        let old = (table: table, heads: heads)
+        table = KeyTable(capacity: heads.count - idleKeys)
+        heads.removeAll()
+        idleKeys = 0
+        for index in old.heads.indices where old.heads[index] >= 0 {
+            let entry = old.table.entries[index]
+            let key = Int32(heads.count)
+            table.insert(entry.key, hash: entry.hash, value: key)
+            heads.append(old.heads[index])
+            var session = old.heads[index]
+            while session >= 0 {
+                owners.base[Int(session)] = key
+                store.keys.base[Int(session)] = table.entries[Int(key)].key
+                session = nexts.base[Int(session)]
+            }
+        }
+    }
+
+    package func restore(_ entry: StateEntry) throws(StateError) {
+        guard entry.part != 0 else {
+            let session = known(try input.key(of: StringView(entry.key)), anchor: entry.time)
+            var reader = ByteReader(entry.value)
+            try results.read(session, from: &reader)
+            guard let start = reader.read(Int64.self), let last = reader.read(Int64.self),
+                start <= entry.time, entry.time <= last,
+                !last.addingReportingOverflow(gap).overflow
+            else { throw .damagedEntry }
+            starts.base[Int(session)] = start
+            lasts.base[Int(session)] = last
+            try store.restore(session, from: &reader)
+            return schedule(session)
+        }
+        guard let (bytes, call, value) = ValueSets.split(entry.key) else { throw .damagedEntry }
+        let session = known(try input.key(of: bytes), anchor: entry.time)
+        try store.restoreValue(value, count: entry.value, call: call, group: session)
+    }
+
+    /// The session of a checkpoint that `anchor` names.
+    private func known(_ bytes: StringView, anchor: Int64) -> Int32 {
+        let key = key(bytes)
+        var session = heads[Int(key)]
+        while session >= 0 {
+            if store.times.base[Int(session)] == anchor { return session }
+            session = nexts.base[Int(session)]
+        }
+        let added = add(to: key, anchor: anchor)
+        states.base[Int(added)] = State.live | State.captured
+        return added
+    }
+
+    package func restore(watermark: Int64) {
+        self.watermark = watermark
+        fresh.removeAll()
+    }
+
+    package var stateSize: StateSize {
+        StateSize(
+            entries: store.liveCount - retired.count,
+            bytes: store.memoryBytes + results.memoryBytes + table.memoryBytes + heads.count * 64)
+    }
+}
