@@ -1,4 +1,5 @@
 import Config
+import Operators
 import Testing
 
 @Suite("Windows of aggregates")
@@ -26,6 +27,50 @@ struct WindowTests {
                     sizeMicros: 86_400_000_000, everyMicros: 3_600_000_000,
                     offsetMicros: 3_600_000_000))
         #expect(found.output.change == .append)
+    }
+
+    @Test("are sessions, days of a place, and say when they are given")
+    func kinds() throws {
+        func aggregate(_ text: String) throws -> (AggregateSpec, NodeOutput.Change) {
+            let result = load(
+                pipeline(step: "from: events\naggregate: {\(text), group_by: [kind]}"))
+            #expect(result.diagnostics.rendered == "")
+            let found = try #require(result.pipelines.first?.steps.first { $0.name == "out" })
+            guard case .aggregate(let aggregate) = found.verb else { throw CancellationError() }
+            return (aggregate, found.output.change)
+        }
+        let session = try aggregate("window: {session: {gap: 30m}}")
+        #expect(session.0.window == .session(gapMicros: 1_800_000_000))
+        #expect(session.1 == .append)
+        let days = try aggregate("window: {tumbling: 1d}, timezone: Europe/Berlin")
+        #expect(days.0.timezone == "Europe/Berlin")
+        #expect(days.1 == .append)
+    }
+
+    @Test("whose results change have the group and the window as their key")
+    func emission() throws {
+        let cases: [(String, AggregatePlan.Emission)] = [
+            ("emit: changes", .changes), ("emit: {every: 2s}", .every(micros: 2_000_000)),
+        ]
+        for (text, emission) in cases {
+            let step =
+                "from: events\naggregate: {window: {tumbling: 1m}, \(text), group_by: [kind]}"
+            #expect(
+                messages(load(pipeline(step: step)))
+                    == ["the rows of 'out' change, and this sink only appends"])
+            let result = load(
+                pipeline(
+                    step: step, sink: "from: out, stdout: {}, format: json, mode: changelog"))
+            #expect(result.diagnostics.rendered == "")
+            let found = try #require(result.pipelines.first?.steps.first { $0.name == "out" })
+            guard case .aggregate(let aggregate) = found.verb else {
+                Issue.record("no aggregate")
+                return
+            }
+            #expect(aggregate.emission == emission)
+            #expect(
+                found.output.change == .updating(key: ["kind", "window_start", "window_end"]))
+        }
     }
 
     @Test("are those of the input, wherever its bounds stand")

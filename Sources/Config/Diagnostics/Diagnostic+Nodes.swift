@@ -213,7 +213,7 @@ extension Diagnostic {
             ?? "'mode: upsert' with a 'key'"
         return Diagnostic(
             "the rows of '\(name)' change, and this sink only appends", at: place,
-            label: "an aggregate without a window and a join without bounds give changes",
+            label: "aggregates without a window, joins without bounds, 'top' and 'keep: last' do that",
             help: "write \(upsert) or 'mode: changelog', or give the aggregate a 'window'")
     }
 }

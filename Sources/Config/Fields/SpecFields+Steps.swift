@@ -129,11 +129,23 @@ extension SpecFields {
                 "How long after a window's end its result waits for rows that come late.",
                 example: "grace: 5s"),
             SpecField(
-                "emit", .choice(["final", "changes"]),
-                "`final` with a window, `changes` without; the other is not supported by this "
-                    + "version.", example: "emit: final"),
-        ],
-        later: ["timezone"])
+                "emit", .either("`final`, `changes`, or `{every: DURATION}`"),
+                "When results are given: once, as they change, or so often by the clock; see *emit*. "
+                    + "`final` with a window, otherwise `changes`.", example: "emit: {every: 10s}"),
+            SpecField(
+                "timezone", .text, default: "UTC",
+                "The place by whose days the windows are aligned: whole days, of 23 to 25 hours where "
+                    + "clocks change.", example: "timezone: Europe/Berlin"),
+        ])
+
+    package static let emit = FieldGroup(
+        "emit", at: "steps.NAME.aggregate.emit",
+        [
+            SpecField(
+                "every", .duration, required: true,
+                "What has changed is given so often by the clock, at the next checkpoint.",
+                example: "every: 10s")
+        ])
 
     package static let window = FieldGroup(
         "window", at: "steps.NAME.aggregate.window",
@@ -148,8 +160,21 @@ extension SpecFields {
                 "cumulative", .mapping,
                 "Windows that begin together and grow; see *cumulative*.",
                 example: "cumulative: {size: 1d, every: 1h}"),
+            SpecField(
+                "session", .mapping,
+                "Rows of a group that follow each other; see *session*.",
+                example: "session: {gap: 30m}"),
+        ])
+
+    package static let session = FieldGroup(
+        "session", at: "steps.NAME.aggregate.window.session",
+        [
+            SpecField(
+                "gap", .duration, required: true,
+                "A row that comes this long after the last one begins another session. The session "
+                    + "ends that long after its last row.", example: "gap: 30m")
         ],
-        later: ["session"])
+        later: ["max"])
 
     package static let cumulative = FieldGroup(
         "cumulative", at: "steps.NAME.aggregate.window.cumulative",

@@ -20,10 +20,11 @@ extension PipelineReader {
         }
         let window = readWindow(reader, input)
         let grace = reader.duration("grace") ?? 0
-        checkEmit(reader)
+        let emission = readEmission(reader)
+        let timezone = readZone(reader, window)
         let isWindowed = reader.has("window")
         if !isWindowed {
-            for name in ["grace", "offset"] where reader.has(name) {
+            for name in ["grace", "offset", "timezone"] where reader.has(name) {
                 context.report(
                     .isNot(
                         name, "needs a 'window'", at: context.location(reader.keyRange(name))))
@@ -37,7 +38,8 @@ extension PipelineReader {
         let doubtfulGroups = groups.doubtful
         let compute = readCompute(
             reader, scope, groups: groupFields + bounds, doubtful: doubtfulGroups,
-            isUpdating: input.change.map { $0 != .append } ?? false)
+            isUpdating: input.change.map { $0 != .append } ?? false,
+            givesChanges: emission != .final)
         if !reader.has("compute"), !reader.has("group_by") {
             context.report(
                 .isNot(
@@ -53,9 +55,15 @@ extension PipelineReader {
         }
         result.scope.doubtful = doubtfulGroups.union(compute.doubtful)
         result.scope.isOpen = groups.isOpen
-        result.scope.isUpdating = !isWindowed
+        result.scope.isUpdating = emission.map { $0 != .final } ?? !isWindowed
         if isWindowed {
-            result.change = .append
+            if result.scope.isUpdating {
+                result.change = input.change.map { _ in
+                    .updating(key: (groupFields + bounds).map(\.name))
+                }
+            } else {
+                result.change = .append
+            }
             var definition = window
             if case .inherited = window { definition = input.window?.definition }
             result.window = WindowColumns(
@@ -63,11 +71,18 @@ extension PipelineReader {
         } else if input.change != nil {
             result.change = .updating(key: groupFields.map(\.name))
         }
-        if let window {
+        if case .session = window, input.change.map({ $0 != .append }) ?? false {
+            context.report(
+                .isNot(
+                    "session", "takes rows that are only ever added, and these change",
+                    at: context.location(reader.keyRange("window"))))
+        }
+        if let window, let emission {
             result.verb = .aggregate(
                 AggregateSpec(
                     window: window, groups: groups.named, calls: compute.calls,
-                    compute: compute.items, graceMicros: grace))
+                    compute: compute.items, graceMicros: grace, emission: emission,
+                    timezone: timezone))
         }
         return result
     }
@@ -93,7 +108,7 @@ extension PipelineReader {
             return nil
         }
         let place = context.location(reader.keyRange("window"))
-        if ["tumbling", "hopping", "cumulative"].filter(window.has).count > 1 {
+        if ["tumbling", "hopping", "cumulative", "session"].filter(window.has).count > 1 {
             context.report(.isNot("window", "has one kind, not several", at: place))
             return nil
         }
@@ -105,11 +120,13 @@ extension PipelineReader {
             return readCumulative(cumulative, offset: offset)
         }
         if window.has("cumulative") { return nil }
+        if window.has("session") { return readSession(window, reader) }
         guard window.has("hopping") else {
             if !window.hasForeignKeys {
                 context.report(
                     .isNot(
-                        "window", "says none of 'tumbling', 'hopping' and 'cumulative'", at: place,
+                        "window", "says none of 'tumbling', 'hopping', 'cumulative' and 'session'",
+                        at: place,
                         help: "write window: {tumbling: 10s}"))
             }
             return nil
@@ -165,30 +182,6 @@ extension PipelineReader {
         return .cumulative(sizeMicros: size, everyMicros: every, offsetMicros: offset % size)
     }
 
-    /// `emit` is accepted where it says what happens anyway.
-    private func checkEmit(_ reader: FieldReader) {
-        guard reader.has("emit"), let value = reader.value("emit") else { return }
-        let usual = reader.has("window") ? "final" : "changes"
-        guard case .scalar(let scalar) = value.content, scalar.text == usual else {
-            let place = context.location(value)
-            if case .scalar(let scalar) = value.content,
-                !["final", "changes"].contains(scalar.text)
-            {
-                context.report(
-                    .unknownChoice(
-                        scalar.text, of: "emit", choices: ["final", "changes"], at: place))
-            } else {
-                context.report(
-                    .notSupported(
-                        reader.has("window")
-                            ? "an 'emit' other than final with a window"
-                            : "an 'emit' other than changes without a window",
-                        at: place, help: "write emit: \(usual), or leave it out"))
-            }
-            return
-        }
-    }
-
     private struct Groups {
         var named: [NamedExpression] = []
         var doubtful: Set<String> = []
@@ -229,7 +222,7 @@ extension PipelineReader {
 
     private func readCompute(
         _ reader: FieldReader, _ scope: ColumnScope, groups: [Field], doubtful: Set<String>,
-        isUpdating: Bool
+        isUpdating: Bool, givesChanges: Bool
     ) -> Compute {
         var compute = Compute()
         guard reader.has("compute") else { return compute }
@@ -260,6 +253,9 @@ extension PipelineReader {
             else {
                 compute.doubtful.insert(name)
                 continue
+            }
+            if givesChanges, !scope.isUpdating, aggregate.result.usesNow {
+                context.report(.nowOverChanges(at: context.location(entry.value)))
             }
             if aggregate.result.type == .interval {
                 context.report(.intervalColumn(at: context.location(entry.value)))

@@ -88,9 +88,15 @@ extension PipelineReader {
             }
             result.scope.isUpdating = result.change != .append
         }
-        guard let limit, let items = partition.items, let order, let ties,
+        guard let limit, var items = partition.items, let order, let ties,
             !reader.has("rank") || rank != nil, !reader.has("window") || window != nil
         else { return result }
+        if let window, case .session? = window.definition {
+            // Sessions that end together are not one window unless they began together.
+            let field = input.schema[window.start]
+            items.append(
+                NamedExpression(name: field.name, expression: .column(window.start, field)))
+        }
         result.verb = .top(
             TopSpec(
                 limit: Int(limit), partition: items, order: order, hasRank: rank != nil,

@@ -219,10 +219,27 @@ extension CanonicalEncoder {
                 write("inherited")
                 write(Int64(start))
                 write(Int64(end))
+            case .session(let gap):
+                write("session")
+                write(gap)
             }
             write(aggregate.groups) { $0.write($1.expression) }
             write(aggregate.calls) { $0.write($1) }
             write(aggregate.graceMicros)
+            if let timezone = aggregate.timezone {
+                write("timezone")
+                write(timezone)
+            }
+            if aggregate.emission != AggregateSpec.usualEmission(aggregate.window) {
+                write("emit")
+                switch aggregate.emission {
+                case .final: write("final")
+                case .changes: write("changes")
+                case .every(let micros):
+                    write("every")
+                    write(micros)
+                }
+            }
         case .deduplicate(let deduplicate):
             write("deduplicate")
             write(deduplicate.by) { $0.write($1.expression) }

@@ -105,6 +105,7 @@ package struct PipelineExplanation: Hashable, Sendable {
             case .none where aggregate.groups.isEmpty: state = .bounded("one group")
             case .none: state = .unbounded("grows with the number of keys")
             case .inherited: state = .bounded("the groups of open windows")
+            case .session: state = .bounded("the sessions that are open, one for each active group")
             case .hopping(let size, _, _), .cumulative(let size, _, _):
                 let kept = size.addingReportingOverflow(aggregate.graceMicros)
                 state = .bounded(
@@ -124,7 +125,7 @@ package struct PipelineExplanation: Hashable, Sendable {
         return Node(
             name: step.name, kind: .step, inputs: inputs, columns: step.output.schema.fields,
             isUpdating: isUpdating, key: key, state: state, guarantee: nil,
-            notRepeatable: step.expressions.contains { $0.usesNow } ? ["reads now()"] : [])
+            notRepeatable: step.notRepeatable)
     }
 
     private static func explain(_ sink: SinkSpec, in spec: PipelineSpec) -> Node {
@@ -209,6 +210,15 @@ extension NodeReference {
 }
 
 extension StepSpec {
+    /// Why two runs may give other rows.
+    fileprivate var notRepeatable: [String] {
+        var reasons = expressions.contains { $0.usesNow } ? ["reads now()"] : []
+        if case .aggregate(let aggregate) = verb, case .every = aggregate.emission {
+            reasons.append("'emit: every' goes by the clock")
+        }
+        return reasons
+    }
+
     /// Every expression of the step.
     package var expressions: [BoundExpression] {
         var all = [filter, having].compactMap { $0 } + (additions + projection).map(\.expression)

@@ -316,6 +316,8 @@ package struct AggregateSpec: Hashable, Sendable {
         case cumulative(sizeMicros: Int64, everyMicros: Int64, offsetMicros: Int64)
         /// The input's windows, whose bounds are these columns of `inputSchema`.
         case inherited(start: Int, end: Int)
+        /// Rows of a group that are each less than the gap after another one.
+        case session(gapMicros: Int64)
     }
     package var window: Window
     /// Over `inputSchema`.
@@ -324,16 +326,27 @@ package struct AggregateSpec: Hashable, Sendable {
     /// Over [groups…, window_start, window_end (with a window), calls…].
     package var compute: [NamedExpression]
     package var graceMicros: Int64
+    package var emission: AggregatePlan.Emission
+    /// The zone by whose days hopping and cumulative windows are aligned; nil for UTC.
+    package var timezone: String?
 
     package init(
         window: Window, groups: [NamedExpression], calls: [AggregateCall],
-        compute: [NamedExpression], graceMicros: Int64
+        compute: [NamedExpression], graceMicros: Int64, emission: AggregatePlan.Emission,
+        timezone: String? = nil
     ) {
         self.window = window
         self.groups = groups
         self.calls = calls
         self.compute = compute
         self.graceMicros = graceMicros
+        self.emission = emission
+        self.timezone = timezone
+    }
+
+    /// When results are given unless `emit` says otherwise.
+    package static func usualEmission(_ window: Window) -> AggregatePlan.Emission {
+        window == .none ? .changes : .final
     }
 }
 

@@ -16,6 +16,8 @@ enum SpecLimits {
     static let columnsMax = 2000
     /// Columns of all nodes together: each step holds a list of its own.
     static let columnsInAllMax = 200_000
+    /// Windows of a time zone: 10,000 days, in microseconds.
+    static let zonedWindowMicrosMax: Int64 = 864_000_000_000_000
     /// What one document, or the YAML of one file, may have wrong before the rest is passed over.
     static let diagnosticsMax = 200
     /// A misspelt name is compared with so many others.

@@ -45,12 +45,15 @@ package struct AggregatePlan: Sendable {
     package var hasBounds: Bool
     package var graceMicros: Int64
     package var emission: Emission
+    /// Whether somebody sees the event times of results. Where nobody does, a running aggregate says
+    /// nothing of a row whose time alone has changed.
+    package var isTimeObserved: Bool
 
     /// - Parameter emission: By default `final` with bounds, `changes` without.
     package init(
         inputSchema: Schema, groups: [NamedExpression], calls: [AggregateCall],
         compute: [NamedExpression], window: Window?, hasBounds: Bool? = nil, graceMicros: Int64,
-        emission: Emission? = nil
+        emission: Emission? = nil, isTimeObserved: Bool = true
     ) {
         self.inputSchema = inputSchema
         self.groups = groups
@@ -59,6 +62,7 @@ package struct AggregatePlan: Sendable {
         self.window = window
         self.hasBounds = hasBounds ?? (window != nil)
         self.graceMicros = graceMicros
+        self.isTimeObserved = isTimeObserved
         self.emission = emission ?? (self.hasBounds ? .final : .changes)
     }
 

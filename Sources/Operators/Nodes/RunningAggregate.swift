@@ -1,5 +1,6 @@
 /// Aggregates without a window: one result a group, which changes as rows come. For each group that
 /// a batch changes, its old row leaves with weight −1 and its new one with +1, next to each other.
+/// With `emit: every` that happens so often by the clock, and at the end of the input.
 package final class RunningAggregate: Operator {
     private let plan: AggregatePlan
     private let input: AggregateInput
@@ -11,6 +12,9 @@ package final class RunningAggregate: Operator {
     private let rowtimes = GroupArray<Int64>(.min)
     /// The group's place in the batch's list of changed groups plus one; 0 outside of a batch.
     private let marks = GroupArray<Int32>(0)
+    /// What has been given, and what is to be; nil where each batch's changes are given with it.
+    private let shown: ShownRows?
+    private var touched: TouchedGroups
 
     package init(_ plan: AggregatePlan) {
         self.plan = plan
@@ -18,6 +22,8 @@ package final class RunningAggregate: Operator {
         store = GroupStore(calls: plan.calls)
         compute = plan.compute.map { ExpressionEvaluator($0.expression) }
         callSchema = plan.callSchema
+        touched = TouchedGroups(plan.emission)
+        shown = plan.emission == .changes ? nil : ShownRows(types: plan.outputTypes)
     }
 
     package func process(
@@ -39,7 +45,8 @@ package final class RunningAggregate: Operator {
                 marks.base[group] = Int32(changed.count)
             }
         }
-        let before = Standing(of: changed, in: self, now: now, rejectingTo: nil)
+        let before =
+            shown == nil ? Standing(of: changed, in: self, now: now, rejectingTo: nil) : nil
         let times = rows.batch.times
         let weights = rows.batch.denseWeights
         let weight = weights?.pointer(to: Int32.self)
@@ -49,9 +56,36 @@ package final class RunningAggregate: Operator {
             unknown, of: rows.batch, schema: plan.inputSchema, to: output)
         store.update(groups, count: count, arguments: rows.arguments, weights: weight)
         for group in changed where store.rowCounts.base[Int(group)] == 0 { store.clear(group) }
-        let after = Standing(of: changed, in: self, now: now, rejectingTo: output)
         for group in changed { marks.base[Int(group)] = 0 }
-        emitChanges(changed.count, from: before, to: after, output)
+        if let before {
+            let after = Standing(of: changed, in: self, now: now, rejectingTo: output)
+            emitChanges(changed.count, from: before, to: after, output)
+        } else {
+            for group in changed { touched.add(group, now: now) }
+            // The row of a group that is gone is not in the next checkpoint.
+            give(
+                changed.filter { store.rowCounts.base[Int($0)] == 0 }, now: now, to: output)
+        }
+    }
+
+    package func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput) {
+        if watermark == .max && shown != nil { give(touched.take(), now: now, to: output) }
+    }
+
+    package func tick(now: Int64, to output: any OperatorOutput) {
+        if let at = touched.nextTick, at <= now { give(touched.take(), now: now, to: output) }
+    }
+
+    package var nextTickAt: Int64? { touched.nextTick }
+
+    /// Gives what has changed of some groups since they were given.
+    private func give(_ groups: [Int32], now: Int64, to output: any OperatorOutput) {
+        guard let shown, !groups.isEmpty else { return }
+        let standing = Standing(of: groups, in: self, now: now, rejectingTo: output)
+        store.touch(
+            shown.give(
+                groups, rowOf: standing.rowOf, columns: standing.columns,
+                rowtime: standing.rowtime, to: output))
     }
 
     /// Takes the rows' event times, row by row, so that the result does not depend on how rows are
@@ -154,7 +188,8 @@ package final class RunningAggregate: Operator {
             let new = after.rowOf[index]
             // A row whose time alone has changed leaves, too: its −1 must have its +1's time.
             if old >= 0 && new >= 0 && before.bytes.strings[old] == after.bytes.strings[new]
-                && before.rowtime.integers[old] == after.rowtime.integers[new]
+                && (!plan.isTimeObserved
+                    || before.rowtime.integers[old] == after.rowtime.integers[new])
             {
                 continue
             }
@@ -184,6 +219,7 @@ package final class RunningAggregate: Operator {
 
     package func capture(into changes: inout StateChanges) {
         store.capture(into: &changes) { group, bytes in
+            shown?.write(group, to: &bytes)
             bytes.append(littleEndian: rowtimes.base[group])
         }
     }
@@ -192,6 +228,10 @@ package final class RunningAggregate: Operator {
         if entry.part == 0 {
             let group = insert(try input.key(of: StringView(entry.key)))
             var reader = ByteReader(entry.value)
+            if let shown {
+                try shown.read(group, from: &reader)
+                touched.add(group, now: .min)
+            }
             guard let time = reader.read(Int64.self) else { throw .damagedEntry }
             rowtimes.base[Int(group)] = time
             try store.restore(group, from: &reader)
@@ -206,6 +246,8 @@ package final class RunningAggregate: Operator {
     }
 
     package var stateSize: StateSize {
-        StateSize(entries: store.liveCount, bytes: store.memoryBytes + table.memoryBytes)
+        StateSize(
+            entries: store.liveCount,
+            bytes: store.memoryBytes + table.memoryBytes + (shown?.byteCount ?? 0))
     }
 }

@@ -28,10 +28,7 @@ final class WindowResults {
     private let callSchema: Schema
     /// nil with `emit: final`.
     private let shown: ShownRows?
-    private let isTouched = GroupArray<UInt8>(0)
-    private var touched: [Int32] = []
-    /// When `emit: every` gives something next.
-    private var nextTick: Int64?
+    private var touched: TouchedGroups
     private static let batchRowsMax = 8192
 
     init(_ plan: AggregatePlan, codec: KeyCodec, store: GroupStore) {
@@ -40,6 +37,7 @@ final class WindowResults {
         self.store = store
         compute = plan.compute.map { ExpressionEvaluator($0.expression) }
         callSchema = plan.callSchema
+        touched = TouchedGroups(plan.emission)
         shown = plan.emission == .final ? nil : ShownRows(types: plan.outputTypes)
     }
 
@@ -123,31 +121,14 @@ final class WindowResults {
     /// Notes that groups have changed, where changes are given.
     func touch(_ groups: UnsafePointer<Int32>, count: Int, now: Int64) {
         guard shown != nil else { return }
-        for row in 0..<count where groups[row] >= 0 { touch(groups[row], now: now) }
-    }
-
-    func touch(_ group: Int32, now: Int64) {
-        guard shown != nil else { return }
-        isTouched.reserve(Int(group) + 1)
-        guard isTouched.base[Int(group)] == 0 else { return }
-        isTouched.base[Int(group)] = 1
-        touched.append(group)
-        if case .every(let micros) = plan.emission, nextTick == nil { nextTick = now + micros }
+        for row in 0..<count where groups[row] >= 0 { touched.add(groups[row], now: now) }
     }
 
     /// The groups that have changed since the last call, each once.
-    func takeTouched() -> [Int32] {
-        let groups = touched.filter { group in
-            defer { isTouched.base[Int(group)] = 0 }
-            return isTouched.base[Int(group)] != 0
-        }
-        touched.removeAll(keepingCapacity: true)
-        nextTick = nil
-        return groups
-    }
+    func takeTouched() -> [Int32] { touched.take() }
 
     /// When groups that have changed are to be given, by the clock.
-    var nextTickAt: Int64? { nextTick }
+    var nextTickAt: Int64? { touched.nextTick }
 
     /// Whether a row of the group has been given and stands.
     func isShown(_ group: Int32) -> Bool { shown?.has(group) ?? false }
@@ -161,7 +142,7 @@ final class WindowResults {
     func forget(_ group: Int32) {
         guard let shown else { return }
         shown.forget(group)
-        if Int(group) < isTouched.count { isTouched.base[Int(group)] = 0 }
+        touched.forget(group)
     }
 
     // MARK: State
@@ -173,6 +154,6 @@ final class WindowResults {
         guard let shown else { return }
         try shown.read(group, from: &reader)
         // It may have changed after it was given last.
-        touch(group, now: .min)
+        touched.add(group, now: .min)
     }
 }

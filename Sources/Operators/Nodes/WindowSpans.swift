@@ -66,8 +66,6 @@ struct ZonedSpans: WindowSpans {
 
     /// Times beyond this are in no window; a size is at most ``sizeMicrosMax``.
     private static let timeMax: Int64 = 1 << 61
-    /// 10,000 days.
-    package static let sizeMicrosMax: Int64 = 864_000_000_000_000
 
     /// How much longer than 24 hours times its days a window may be, to end when the next begins.
     private static let changeMicrosMax: Int64 = 10_800_000_000

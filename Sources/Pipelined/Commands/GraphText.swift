@@ -132,6 +132,10 @@ enum GraphText {
                 " cumulative \(formatDuration(micros: size)) every \(formatDuration(micros: every))"
         }
         if case .inherited = aggregate.window { text += " of each window" }
+        if case .session(let gap) = aggregate.window {
+            text += " sessions with gap \(formatDuration(micros: gap))"
+        }
+        if let timezone = aggregate.timezone { text += " in \(timezone)" }
         let groups = aggregate.groups.map(\.name).joined(separator: ", ")
         return groups.isEmpty ? text : "\(text) by \(groups)"
     }

@@ -216,6 +216,11 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         if graph.hasChanged && !jobIsRunning { consider(nextCheckpointAt) }
         if graph.sources.contains(where: { !$0.source.isBounded }) { consider(nextDiscoveryAt) }
         let toMonotonic = monotonic - wallClock
+        if let tick = graph.nextTickAt, !jobIsRunning {
+            // It is given with a checkpoint; one that is long due is due now.
+            let (at, overflow) = tick.addingReportingOverflow(toMonotonic)
+            consider(max(overflow ? monotonic : at, nextCheckpointAt))
+        }
         for source in graph.sources {
             if let at = source.wakesAt { consider(at + toMonotonic) }
         }
@@ -233,6 +238,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         let now = MonotonicClock.micros()
         let interval = spec.settings.checkpointIntervalMicros
         nextCheckpointAt = now + interval
+        graph.tick(now: WallClock.micros())
+        if graph.context.failure != nil { return }
         guard isLast || graph.hasChanged || !droppedNodes.isEmpty else { return }
         if let limit = spec.settings.memoryBytesMax, graph.stateSize.bytes > limit {
             graph.context.fail(

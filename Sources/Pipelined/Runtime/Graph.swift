@@ -30,6 +30,14 @@ final class Graph {
             || tables.contains(where: \.hasChanged)
     }
 
+    /// Has the operators give what is due by the clock, before a checkpoint is cut.
+    func tick(now: Int64) {
+        for (_, node) in stateful { node.tick(now: now) }
+    }
+
+    /// When ``tick(now:)`` will give something; nil when nothing waits for the clock.
+    var nextTickAt: Int64? { stateful.compactMap(\.node.operation.nextTickAt).min() }
+
     func clearChanged() {
         for source in sources { source.hasChanged = false }
         for sink in sinks { sink.hasChanged = false }

@@ -155,7 +155,7 @@ struct GraphBuilder {
                 right: (join.right, join.rightSchema))
         case .aggregate(let aggregate):
             verb = Stage(
-                operation: self.aggregate(aggregate, of: step), input: step.inputSchema,
+                operation: try self.aggregate(aggregate, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true, isStateful: true)
         case .deduplicate(let deduplicate):
             verb = Stage(
@@ -227,7 +227,9 @@ struct GraphBuilder {
         }
     }
 
-    private func aggregate(_ aggregate: AggregateSpec, of step: StepSpec) -> any Operator {
+    private func aggregate(
+        _ aggregate: AggregateSpec, of step: StepSpec
+    ) throws(EngineError) -> any Operator {
         var window: AggregatePlan.Window?
         if case .hopping(let size, let every, let offset) = aggregate.window {
             window = AggregatePlan.Window(
@@ -236,15 +238,33 @@ struct GraphBuilder {
         let plan = AggregatePlan(
             inputSchema: step.inputSchema, groups: aggregate.groups, calls: aggregate.calls,
             compute: aggregate.compute, window: window, hasBounds: aggregate.window != .none,
-            graceMicros: aggregate.graceMicros)
+            graceMicros: aggregate.graceMicros, emission: aggregate.emission,
+            isTimeObserved: TimeObservation.isTimeObserved(of: step.name, in: spec))
+        var zone: TimeZoneRules?
+        if let timezone = aggregate.timezone {
+            do throws(TimeZoneError) {
+                zone = try TimeZoneRules.named(timezone)
+            } catch {
+                throw EngineError(
+                    message: "cannot build the graph: \(error.message)", node: step.name,
+                    isTerminal: true)
+            }
+        }
         switch aggregate.window {
         case .none, .hopping: break
+        case .session(let gap): return SessionAggregate(plan, gapMicros: gap)
         case .cumulative(let size, let every, let offset):
             let grown = AggregatePlan.Window(
                 sizeMicros: size, everyMicros: every, offsetMicros: offset)
+            if let zone {
+                return SpanAggregate(plan, zone: zone, window: grown, isCumulative: true)
+            }
             return SpanAggregate(plan, cumulative: grown)
         case .inherited(let start, let end):
             return SpanAggregate(plan, inheritedStart: start, end: end)
+        }
+        if let window, let zone {
+            return SpanAggregate(plan, zone: zone, window: window, isCumulative: false)
         }
         if let window { return WindowedAggregate(plan, window: window) }
         return RunningAggregate(plan)

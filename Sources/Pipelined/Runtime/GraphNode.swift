@@ -141,6 +141,11 @@ final class GraphNode: BatchReceiver, OperatorOutput {
             watermark: passedWatermark(holding: operation.unmatchedHoldMicros), isIdle: isIdle)
     }
 
+    /// Has the operator give what is due by the clock.
+    func tick(now: Int64) {
+        if let at = operation.nextTickAt, at <= now { operation.tick(now: now, to: self) }
+    }
+
     private func passedWatermark(holding hold: Int64) -> Int64 {
         let (held, overflow) = watermark.subtractingReportingOverflow(hold)
         return watermark == .max ? .max : overflow ? .min : held

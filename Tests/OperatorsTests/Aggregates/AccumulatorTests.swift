@@ -115,6 +115,34 @@ struct AccumulatorTests {
             function: .sum, type: .double,
             values: [.double(.nan), .double(.nan), .double(1)], weights: [1, -1, 1],
             expected: "1.0"),
+        Case(
+            // What has been taken back leaves nothing: no rounding, no overflow, no infinity.
+            function: .sum, type: .double,
+            values: [.double(1e16), .double(1), .double(1e16)], weights: [1, 1, -1],
+            expected: "1.0"),
+        Case(
+            function: .sum, type: .double,
+            values: [.double(1e308), .double(1e308), .double(1e308)], weights: [1, 1, -1],
+            expected: "1e+308"),
+        Case(
+            function: .sum, type: .double,
+            values: [.double(.infinity), .double(-2.5), .double(.infinity)], weights: [1, 1, -1],
+            expected: "-2.5"),
+        Case(
+            function: .sum, type: .double, values: [.double(.infinity), .double(-.infinity)],
+            weights: [1, 1], expected: "nan"),
+        Case(
+            function: .sum, type: .double,
+            values: [.double(.leastNonzeroMagnitude), .double(1e308), .double(1e308)], weights: [1, 1, -1],
+            expected: "5e-324"),
+        Case(
+            function: .stddevPop, type: .double,
+            values: [.double(1e150), .double(3), .double(5), .double(1e150)],
+            weights: [1, 1, 1, -1], expected: "1.0"),
+        Case(
+            function: .variance, type: .double,
+            values: [.double(1e9), .double(1e9 + 1), .double(.nan), .double(.nan)],
+            weights: [1, 1, 1, -1], expected: "0.5"),
         Case(function: .avg, type: .double, values: [.double(1), .double(2)], expected: "1.5"),
         Case(
             function: .sum, type: .interval, values: [.interval(7), .interval(-2)], expected: "5"),
@@ -152,6 +180,55 @@ struct AccumulatorTests {
                 isRestored: isRestored)
             #expect(actual == item.expected, "restored: \(isRestored)")
         }
+    }
+
+    @Test("sum doubles exactly, whatever comes and goes on the way")
+    func exactDoubles() {
+        for seed in testSeed..<testSeed + 40 {
+            var random = SeededRandom(seed: seed)
+            func number() -> Double {
+                let exponent = Int.random(in: -1074...1020, using: &random)
+                let value = Double.random(in: 1..<2, using: &random) * 0x1p-52
+                return (Bool.random(using: &random) ? 1 : -1) * value
+                    * (exponent < -500
+                        ? 0x1p-500 * Self.power(exponent + 552) : Self.power(exponent + 52))
+            }
+            let sums = ExactDoubleSums(.value)
+            let squares = ExactDoubleSums(.square)
+            for part in [sums, squares] { part.reserve(3) }
+            let noise = (0..<Int.random(in: 0...30, using: &random)).map { _ in number() }
+            let (a, b) = (number(), number())
+            for x in noise + [a, b] {
+                for part in [sums, squares] { part.add(x, to: 1, weight: 1) }
+            }
+            for x in noise.shuffled(using: &random) {
+                for part in [sums, squares] { part.add(x, to: 1, weight: -1) }
+            }
+            // The sum of two doubles is rounded once, by the processor as here.
+            #expect(sums.value(1) == a + b, "seed \(seed): \(a) + \(b)")
+            let (high, low) = sums.parts(1)
+            #expect(high == a + b && high + low == high, "seed \(seed)")
+            for part in [sums, squares] {
+                var bytes: [UInt8] = []
+                part.write(1, to: &bytes)
+                let isRead = bytes.withUnsafeBufferPointer {
+                    var reader = ByteReader($0)
+                    return part.read(2, from: &reader) && reader.isAtEnd
+                }
+                #expect(isRead && part.value(2) == part.value(1), "seed \(seed)")
+                part.merge(2, into: 0)
+                part.merge(1, into: 0)
+                for x in [a, b] { part.add(x, to: 0, weight: -2) }
+                #expect(part.value(0) == 0, "seed \(seed)")
+            }
+        }
+    }
+
+    private static func power(_ exponent: Int) -> Double {
+        exponent > 1000
+            ? Double(sign: .plus, exponent: 1000, significand: 1)
+                * Double(sign: .plus, exponent: exponent - 1000, significand: 1)
+            : Double(sign: .plus, exponent: exponent, significand: 1)
     }
 
     @Test("refuse the bytes of another version")

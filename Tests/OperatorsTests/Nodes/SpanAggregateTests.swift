@@ -160,4 +160,100 @@ struct SpanAggregateTests {
             #expect(output.rows == expected, "seed \(testSeed), \(lengths)")
         }
     }
+
+    // MARK: Days of a place
+
+    private static func micros(_ text: String) -> Int64? {
+        Array(text.utf8).withUnsafeBufferPointer { Timestamp.parseRFC3339($0) }
+    }
+
+    private static func text(_ micros: Int64) -> String {
+        var bytes = [UInt8](repeating: 0, count: Timestamp.textBytesMax)
+        let count = bytes.withUnsafeMutableBufferPointer {
+            $0.baseAddress.map { Timestamp.write(micros, into: $0) } ?? 0
+        }
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    /// The windows of rows at some moments, `[start, end, rows]` in the order in which they fire.
+    private static func windows(
+        _ times: [String], days: Int64, every: Int64? = nil, offset: Int64 = 0,
+        isCumulative: Bool = false
+    ) throws -> [[String]] {
+        let day: Int64 = 86_400_000_000
+        let window = AggregatePlan.Window(
+            sizeMicros: days * day, everyMicros: every ?? days * day, offsetMicros: offset)
+        let plan = Plans.aggregate(
+            Schema.of(["k": .bigint]), by: [:], compute: ["rows": "count(*)"], window: window)
+        let node = SpanAggregate(
+            plan, zone: try TimeZoneRules.named("Europe/Berlin"), window: window,
+            isCumulative: isCumulative)
+        let output = Collected()
+        let rows = try times.map {
+            Row(values: [.bigint(1)], time: try #require(Self.micros($0)))
+        }
+        node.process(Batch(rows, plan.inputSchema), input: 0, now: 0, to: output)
+        node.advance(to: .max, now: 0, to: output)
+        return output.rows.map { row in
+            row.values.map { value in
+                if case .timestamp(let micros) = value { return Self.text(micros) }
+                return value.plainText
+            }
+        }
+    }
+
+    @Test("of a place have 23 hours in spring and 25 in autumn")
+    func zonedDays() throws {
+        let spring = try Self.windows(
+            [
+                "2026-03-28T22:59:59Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:59Z",
+                "2026-03-29T22:00:00Z",
+            ], days: 1)
+        #expect(
+            spring == [
+                ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z", "1"],
+                ["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", "2"],
+                ["2026-03-29T22:00:00Z", "2026-03-30T22:00:00Z", "1"],
+            ])
+        let autumn = try Self.windows(
+            ["2026-10-24T22:00:00Z", "2026-10-25T22:59:59Z", "2026-10-25T23:00:00Z"], days: 1)
+        #expect(
+            autumn == [
+                ["2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "2"],
+                ["2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z", "1"],
+            ])
+    }
+
+    @Test("of a place hop by days, begin at an hour, and grow to the day's end")
+    func zonedKinds() throws {
+        let day: Int64 = 86_400_000_000
+        let hopping = try Self.windows(["2026-10-25T23:30:00Z"], days: 2, every: day)
+        #expect(
+            hopping == [
+                ["2026-10-24T22:00:00Z", "2026-10-26T23:00:00Z", "1"],
+                ["2026-10-25T23:00:00Z", "2026-10-27T23:00:00Z", "1"],
+            ])
+        // At 02:30, which is there twice: the second time.
+        let offset = try Self.windows(
+            ["2026-10-25T00:45:00Z", "2026-10-25T01:30:00Z"], days: 1, offset: 9_000_000_000)
+        #expect(
+            offset == [
+                ["2026-10-24T00:30:00Z", "2026-10-25T01:30:00Z", "1"],
+                ["2026-10-25T01:30:00Z", "2026-10-26T01:30:00Z", "1"],
+            ])
+        let grown = try Self.windows(
+            ["2026-10-25T10:30:00Z"], days: 1, every: day / 2, isCumulative: true)
+        #expect(
+            grown == [
+                ["2026-10-24T22:00:00Z", "2026-10-25T22:00:00Z", "1"],
+                ["2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "1"],
+            ])
+        let short = try Self.windows(
+            ["2026-03-29T00:00:00Z"], days: 1, every: day / 2, isCumulative: true)
+        #expect(
+            short == [
+                ["2026-03-28T23:00:00Z", "2026-03-29T11:00:00Z", "1"],
+                ["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", "1"],
+            ])
+    }
 }
