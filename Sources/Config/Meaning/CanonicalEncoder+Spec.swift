@@ -122,6 +122,14 @@ extension CanonicalEncoder {
             write(csv.timezone)
             write(Int64(csv.columnCount))
         case .lines: write("lines")
+        case .regex(let regex):
+            write("regex")
+            write(regex.pattern)
+            write(regex.null)
+            write(regex.timezone)
+        case .logfmt(let logfmt):
+            write("logfmt")
+            write(logfmt.timezone)
         case .none: write("none")
         }
     }

@@ -38,17 +38,8 @@ final class CSVRowParser: RowParser {
     init(fields: [FieldSpec], options: CSVOptions) throws(ConnectorError) {
         self.fields = fields
         self.options = options
-        var timestamps: [TimestampText?] = []
-        for field in fields {
-            var isText = field.type == .timestamp
-            if case .integer = field.timestamp { isText = false }
-            timestamps.append(
-                isText ? try TimestampText(field.timestamp, timezone: options.timezone) : nil)
-        }
-        self.timestamps = timestamps
-        defaults = fields.map { field in
-            field.defaultValue.map { Column.constant($0, type: field.type) }
-        }
+        timestamps = try TimestampText.readers(of: fields, timezone: options.timezone)
+        defaults = CSVColumns.defaults(of: fields)
         cells = .allocate(capacity: max(fields.count, 1) * CSVRowParser.rowsMax)
         rowStarts = .allocate(capacity: CSVRowParser.rowsMax)
         rowEnds = .allocate(capacity: CSVRowParser.rowsMax)
@@ -154,40 +145,14 @@ final class CSVRowParser: RowParser {
             chunk: chunk, rowCount: rowCount, rowStarts: rowStarts, null: options.null,
             checksUTF8: cp_is_ascii(base + origin, consumed) == 0, escapedBytesMax: consumed)
         fillCells(rowCount)
-        var converted = fields.indices.map { index in
+        let converted = fields.indices.map { index in
             columns.column(
                 fields[index], cells + index * CSVRowParser.rowsMax,
                 timestamps: timestamps[index], fallback: defaults[index])
         }
-        var positions = Column(
-            type: .bigint, count: rowCount, values: Buffer(capacity: rowCount * 8))
-        let target = positions.integers
-        for row in 0..<rowCount { target[row] = position &+ Int64(rowStarts[row]) &- Int64(origin) }
-
-        var allInvalid = invalid
-        var kept = rowCount
-        if !columns.failures.isEmpty {
-            for (row, error) in columns.failures {
-                let start = Int(rowStarts[row])
-                allInvalid.append(
-                    InvalidRow(
-                        base + start, count: Int(rowEnds[row]) - start, error: error,
-                        position: target[row]))
-            }
-            allInvalid.sort { $0.position < $1.position }
-            let rows = Buffer(capacity: rowCount * 4)
-            let good = rows.pointer(to: Int32.self)
-            kept = 0
-            for row in 0..<rowCount where columns.failures[row] == nil {
-                good[kept] = Int32(row)
-                kept += 1
-            }
-            converted = converted.map { $0.gathered(good, count: kept) }
-            positions = positions.gathered(good, count: kept)
-        }
-        return SourceRows(
-            columns: converted, rowCount: kept, positions: positions.values, invalid: allInvalid,
-            byteCount: consumed)
+        return columns.rows(
+            converted, rowEnds: rowEnds, origin: origin, position: position, consumed: consumed,
+            invalid: invalid)
     }
 
     /// Gives the fields that the header does not name a missing cell in every row, and those that
