@@ -245,6 +245,11 @@ extension CanonicalEncoder {
             write(top.ties.rawValue)
             write(top.windowEnd) { $0.write(Int64($1)) }
             write(top.isInputUpdating)
+        case .parse(let parse):
+            write("parse")
+            write(Int64(parse.column))
+            write(parse.format)
+            write(parse.fields) { $0.write($1) }
         }
     }
 

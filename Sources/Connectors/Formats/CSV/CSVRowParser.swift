@@ -9,7 +9,7 @@ import Operators
 /// First the records of a batch are split into cells, then each wanted field is converted in one
 /// loop. Blank lines are no rows. With a header, columns are found by name, otherwise by the
 /// fields' ordinals.
-final class CSVRowParser: RowParser {
+final class CSVRowParser: TextRowParser {
     /// Rows in a batch at most.
     static let rowsMax = 16_384
     /// A header that is longer than this names nothing.
@@ -102,11 +102,7 @@ final class CSVRowParser: RowParser {
         _ slots: UnsafeMutableBufferPointer<Int32>, _ invalid: inout [InvalidRow]
     ) -> Int {
         guard let slotsBase = slots.baseAddress else { return 0 }
-        let records = CSVRecords(
-            delimiter: options.delimiter, quote: options.quote.map { Int($0) } ?? -1,
-            onMissing: options.onMissing, onExtra: options.onExtra,
-            rowsMax: CSVRowParser.rowsMax, columnCount: columnCount, slots: slotsBase,
-            cells: cells, chunk: base)
+        let records = records(base, slotsBase)
         var row = 0
         while next < end, row < CSVRowParser.rowsMax {
             if next.pointee == 0x0a {
@@ -134,6 +130,52 @@ final class CSVRowParser: RowParser {
             }
         }
         return row
+    }
+
+    func rows(
+        _ chunk: Buffer, starts: UnsafeMutablePointer<UInt32>, ends: UnsafeMutablePointer<UInt32>,
+        count: Int, origin: Int, position: Int64, consumed: Int, invalid: [InvalidRow]
+    ) -> SourceRows {
+        let base = UnsafePointer(chunk.pointer(to: UInt8.self))
+        var invalid = invalid
+        let kept = slots.withUnsafeMutableBufferPointer { slots -> Int in
+            guard let slotsBase = slots.baseAddress else { return 0 }
+            let records = records(base, slotsBase)
+            var row = 0
+            for text in 0..<count {
+                let (start, end) = (base + Int(starts[text]), base + Int(ends[text]))
+                var error: String?
+                switch records.read(start, end, isLast: true, row: row) {
+                case .record(let recordEnd, let behind) where behind == end:
+                    rowStarts[row] = starts[text]
+                    rowEnds[row] = UInt32(truncatingIfNeeded: recordEnd - base)
+                    row &+= 1
+                case .fault(let fault, _, _): error = message(fault)
+                case .record, .incomplete:
+                    error = "cannot read the row: text goes on behind it"
+                }
+                if let error {
+                    invalid.append(
+                        InvalidRow(
+                            start, count: end - start, error: error,
+                            position: position + Int64(start - base) - Int64(origin)))
+                }
+            }
+            return row
+        }
+        return convert(
+            chunk, rowCount: kept, origin: origin, position: position, consumed: consumed,
+            invalid: invalid)
+    }
+
+    private func records(
+        _ base: UnsafePointer<UInt8>, _ slots: UnsafeMutablePointer<Int32>
+    ) -> CSVRecords {
+        CSVRecords(
+            delimiter: options.delimiter, quote: options.quote.map { Int($0) } ?? -1,
+            onMissing: options.onMissing, onExtra: options.onExtra,
+            rowsMax: CSVRowParser.rowsMax, columnCount: columnCount, slots: slots,
+            cells: cells, chunk: base)
     }
 
     private func convert(
