@@ -54,7 +54,8 @@ struct ColumnParserTests {
 
     private static let texts: [String: [String]] = [
         "json": [
-            "{\"a\":\"x\",\"n\":1}", "{\"n\":2,\n\"a\":\"é\\n\"}", "{\"a\":\"x\ny\"}", "{", "  ", "",
+            "{\"a\":\"x\",\"n\":1}", "{\"n\":2,\n\"a\":\"é\\n\"}", "{\"a\":\"x\ny\"}", "{", "  ",
+            "",
             "{\"a\":1}", "{} {}", "{\"n\":null}", "\u{feff}{\"n\":3}", "{\"n\":1}\n", "[]",
         ],
         "csv": [
@@ -82,7 +83,8 @@ struct ColumnParserTests {
 
     @Test("are those that sources read", arguments: ["json", "csv", "logfmt", "regex"])
     func sources(name: String) throws {
-        for text in Self.texts[name] ?? [] where !text.contains("\n") {
+        for text in Self.texts[name] ?? []
+        where !text.contains("\n") && !text.hasPrefix("\u{feff}") {
             let source = parse(
                 try RowParserFactory.make(Self.format(name), fields: Self.fields),
                 Array((text + "\n").utf8))
@@ -145,7 +147,8 @@ struct ColumnParserTests {
             csv.rows.map { Array($0[1...2]) }
                 == [["x", "1"], ["a\nb", "2"], ["x", "1"], [nil, nil], ["close\"", "4"]])
         #expect(csv.rejected.contains { $0[1] == "cannot read the row: text goes on behind it" })
-        #expect(csv.rejected.contains { $0[1] == "cannot read the text: it is blank" })
+        #expect(
+            csv.rejected.contains { $0[0] == "" && $0[1] == "cannot read the text: it is blank" })
         let regex = try expected("regex", Self.texts["regex"] ?? [])
         #expect(
             regex.rows.map { Array($0[1...2]) }

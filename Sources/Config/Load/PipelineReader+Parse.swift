@@ -73,7 +73,7 @@ extension PipelineReader {
         guard let format = context.readFormat(reader, timezone: timezone, schema: schema) else {
             return nil
         }
-        let place = context.location(reader.keyRange("format"))
+        let place = context.location(reader.rawValue("format")?.range ?? reader.start)
         switch format {
         case .json, .regex, .logfmt: return format
         case .csv(var csv):

@@ -17,6 +17,8 @@ package final class ColumnParser: Operator {
     private let column: Int
     private let fields: [FieldSpec]
     private let parser: any RowParser
+    /// Whether blanks are a field.
+    private let isCSV: Bool
     /// The first field that a row must have.
     private let required: FieldSpec?
 
@@ -38,6 +40,7 @@ package final class ColumnParser: Operator {
         self.column = column
         self.fields = fields
         parser = try RowParserFactory.make(format, fields: fields)
+        isCSV = parser is CSVRowParser
         required = fields.first(where: \.isRequired)
         places = .allocate(capacity: ColumnParser.sliceRowsMax)
         starts = .allocate(capacity: ColumnParser.sliceRowsMax)
@@ -115,7 +118,7 @@ package final class ColumnParser: Operator {
                 continue
             }
             let text = views[row]
-            if TextLines.isBlank(text.base, text.count) {
+            if text.count == 0 || (!isCSV && TextLines.isBlank(text.base, text.count)) {
                 failures[row] = "cannot read the text: it is blank"
                 continue
             }
@@ -140,7 +143,9 @@ package final class ColumnParser: Operator {
                 consumed: used, invalid: [])
             return (rows, count)
         }
-        return (parseLines(chunk, used, count), count)
+        var rows = parseLines(chunk, used, count)
+        if count == 0 { rows.columns = fields.map { .nulls(type: $0.type, count: 0) } }
+        return (rows, count)
     }
 
     /// JSON, of which every text is a line. One within a text becomes a carriage return: white space
@@ -224,7 +229,8 @@ package final class ColumnParser: Operator {
         }
         let selection = Selection(rows: rows, count: failed.count)
         output.reject(
-            batch.selecting(selection), texts: texts.gathered(selection.pointer, count: failed.count),
+            batch.selecting(selection),
+            texts: texts.gathered(selection.pointer, count: failed.count),
             reasons: failed.map { failures[$0] ?? "" })
     }
 }

@@ -94,7 +94,9 @@ package final class RegexMatcher {
 
     @inline(__always)
     private static func span(_ first: Int, _ behind: Int, _ start: UInt32) -> RegexSpan {
-        guard first >= 0, behind >= first else { return RegexSpan(start: 0, count: RegexSpan.absent) }
+        guard first >= 0, behind >= first else {
+            return RegexSpan(start: 0, count: RegexSpan.absent)
+        }
         return RegexSpan(
             start: start &+ UInt32(truncatingIfNeeded: first),
             count: UInt32(truncatingIfNeeded: behind &- first))

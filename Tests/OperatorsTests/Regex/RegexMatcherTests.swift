@@ -153,9 +153,8 @@ struct RegexMatcherTests {
             #expect(Self.matched(pattern, groups: [0, 1], input) == ["none"])
             return (ContinuousClock.now - start) / .seconds(1)
         }
-        _ = seconds(100)
-        let short = max(seconds(2000), 1e-4)
-        #expect(seconds(20_000) < 60 * short)
+        // Square time would take minutes.
+        #expect(seconds(100_000) < 20)
     }
 
     @Test("may not have one name twice")

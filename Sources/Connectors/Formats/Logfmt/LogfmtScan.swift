@@ -63,7 +63,7 @@ struct LogfmtScan {
         value = next
         valueCount = 0
         guard next < end, next.pointee == 0x3d else {
-            flags = CSVCell.bare
+            flags = CSVCell.bare | CSVCell.quoted
             return true
         }
         if keyCount == 0 { return fail(.noKey, next) }
