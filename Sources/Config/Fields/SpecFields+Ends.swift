@@ -21,7 +21,8 @@ extension SpecFields {
 
     private static let readingFields = [
         SpecField(
-            "format", .either("`json`, `csv`, `lines`, or `{NAME: options}`"),
+            "format",
+            .either("`json`, `csv`, `lines`, `regex`, `logfmt`, or `{NAME: options}`"),
             "How rows stand in the bytes. Required for `file` and `stdin`.",
             example: "format: {csv: {header: false}}"),
         SpecField(

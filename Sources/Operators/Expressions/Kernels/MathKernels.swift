@@ -56,7 +56,7 @@ enum MathKernels {
         case .tan: return angle { Glibc.tan($0) }
         case .cot: return angle { 1 / Glibc.tan($0) }
         case .atan: return each { Glibc.atan($0) }
-        case .cbrt: return each { cubeRoot($0) }
+        case .cbrt: return each { Glibc.cbrt($0) }
         case .cosh: return each { Glibc.cosh($0) }
         case .sinh: return each { Glibc.sinh($0) }
         case .tanh: return each { Glibc.tanh($0) }
@@ -68,13 +68,6 @@ enum MathKernels {
                 return Glibc.log2(x)
             }
         }
-    }
-
-    /// The library's may be off by the last bit, also for cubes of whole numbers.
-    private static func cubeRoot(_ x: Double) -> Double {
-        let root = Glibc.cbrt(x)
-        let mended = root - (root * root * root - x) / (3 * root * root)
-        return mended.isFinite ? mended : root
     }
 
     /// Along the surface of a ball, by the haversine formula.
