@@ -11,6 +11,8 @@ final class LogfmtRowParser: TextRowParser {
     private let defaults: [Column?]
     private let keys: LogfmtKeys
     private let keyCount: Int
+    /// How many fields read the same key, at most.
+    private let sharersMax: Int
     /// For each field the place of its key among those that are wanted.
     private let places: [Int]
 
@@ -30,6 +32,8 @@ final class LogfmtRowParser: TextRowParser {
             wanted.append(key)
             return wanted.count - 1
         }
+        let places = self.places
+        sharersMax = wanted.indices.map { key in places.count { $0 == key } }.max() ?? 1
         keys = LogfmtKeys(wanted)
         keyCount = wanted.count
         cells = .allocate(capacity: max(1, wanted.count) * TextLines.rowsMax)
@@ -74,10 +78,9 @@ final class LogfmtRowParser: TextRowParser {
             ends[kept] = end
             kept &+= 1
         }
-        // Two fields may share a key.
         var columns = CSVColumns(
             chunk: chunk, rowCount: kept, rowStarts: starts, null: [], checksUTF8: false,
-            escapedBytesMax: escapedBytes * max(1, fields.count))
+            escapedBytesMax: escapedBytes * sharersMax)
         columns.escapes = .backslashes
         let converted = fields.indices.map { index in
             columns.column(
