@@ -11,6 +11,11 @@ extension ConnectorError {
         ConnectorError(.terminal, "cannot write rows: the sink has no format; add `format:`")
     }
 
+    static func badRegexPattern(_ cause: String) -> ConnectorError {
+        ConnectorError(
+            .terminal, "cannot read rows by the pattern of format regex: \(cause); mend it")
+    }
+
     static func linesNeedOneColumn(columnCount: Int) -> ConnectorError {
         ConnectorError(
             .terminal,

@@ -87,7 +87,7 @@ extension FormatSpec {
     /// Whether a row can be read without what stands before it, as the header of a CSV file.
     package var readsRowsAlone: Bool {
         switch self {
-        case .json, .lines: true
+        case .json, .lines, .regex, .logfmt: true
         case .csv(let options): !options.hasHeader
         case .none: false
         }

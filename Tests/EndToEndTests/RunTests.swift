@@ -48,6 +48,52 @@ struct RunTests {
             sinks.contains { $0["name"] as? String != "dead-letters" && $0["rows"] as? Int != 0 })
     }
 
+    @Test("the access log sample counts what its log holds")
+    func accessLog() throws {
+        try copySamples()
+        let outcome = try Program.run(
+            ["run", "pipelines/access-log.yaml", "-o", "json"], in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        // A slow reading of the same lines: cut at quotes and blanks.
+        struct Counts: Equatable { var requests = 0, bytes = 0, errors = 0 }
+        var expected: [String: Counts] = [:]
+        var unread = 0
+        let log = try String(
+            contentsOf: folder.url.appendingPathComponent("pipelines/data/access.log"),
+            encoding: .utf8)
+        for line in log.split(separator: "\n") {
+            let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
+            guard parts.count == 7, parts[1].hasPrefix("GET ") || parts[1].hasPrefix("POST ")
+            else {
+                unread += 1
+                continue
+            }
+            let target = parts[1].split(separator: " ")[1].split(separator: "?")[0]
+            let time = parts[0].split(separator: "[")[1].split(separator: ":")
+            let answer = parts[2].split(separator: " ")
+            let key = "\(time[1]):\(time[2]) /\(target.split(separator: "/").first ?? "")"
+            expected[key, default: Counts()].requests += 1
+            expected[key, default: Counts()].bytes += Int(answer[1]) ?? 0
+            expected[key, default: Counts()].errors += answer[0].hasPrefix("5") ? 1 : 0
+        }
+        var found: [String: Counts] = [:]
+        for row in try folder.rows("out/access-log.ndjson") {
+            let start = row["window_start"] as? String ?? ""
+            // The log's clock is two hours ahead of UTC.
+            let hour = (Int(start.dropFirst(11).prefix(2)) ?? 0) + 2
+            let minute = String(start.dropFirst(14).prefix(2))
+            let key = (hour < 10 ? "0" : "") + "\(hour):\(minute) \(row["part"] as? String ?? "")"
+            #expect(found[key] == nil)
+            found[key] = Counts(
+                requests: row["requests"] as? Int ?? -1, bytes: row["bytes"] as? Int ?? -1,
+                errors: row["errors"] as? Int ?? -1)
+        }
+        #expect(found == expected)
+        #expect(found.count > 10 && unread == 2)
+        let sinks = try outcome.json()["sinks"] as? [[String: Any]] ?? []
+        #expect(sinks.first { $0["name"] as? String == "dead-letters" }?["rows"] as? Int == 2)
+    }
+
     @Test("the orders sample gives the totals that its comment promises")
     func orders() throws {
         try copySamples()

@@ -21,7 +21,8 @@ extension SpecFields {
 
     private static let readingFields = [
         SpecField(
-            "format", .either("`json`, `csv`, `lines`, or `{NAME: options}`"),
+            "format",
+            .either("`json`, `csv`, `lines`, `regex`, `logfmt`, or `{NAME: options}`"),
             "How rows stand in the bytes. Required for `file` and `stdin`.",
             example: "format: {csv: {header: false}}"),
         SpecField(
@@ -182,8 +183,29 @@ extension SpecFields {
             SpecField(
                 "lines", .mapping, "Each line is one row with the string column `line`.",
                 example: "format: lines"),
+            SpecField(
+                "regex", .mapping,
+                "Sources: each line that a regular expression matches is one row; see *regex*.",
+                example: "format: {regex: {pattern: '^(?<level>\\w+) (?<text>.*)$'}}"),
+            SpecField(
+                "logfmt", .mapping,
+                "Sources: each line of `key=value` pairs is one row; see *logfmt*. Takes no options.",
+                example: "format: logfmt"),
         ],
-        later: ["regex", "logfmt", "debezium"])
+        later: ["debezium"])
+
+    package static let regex = FieldGroup(
+        "regex", at: "sources.NAME.format.regex",
+        [
+            SpecField(
+                "pattern", .text, required: true,
+                "RE2's syntax, with a named group for each column; looked for in the line, so begin "
+                    + "it with `^` and end it with `$`.",
+                example: "pattern: '^(?<host>\\S+) (?<status>\\d+)$'"),
+            SpecField(
+                "null", .text, default: "", "The text of a group that stands for null.",
+                example: "null: '-'"),
+        ])
 
     package static let json = FieldGroup(
         "json", at: "sources.NAME.format.json",

@@ -2,8 +2,10 @@
 package enum SpecFields {
     package static let all: [FieldGroup] = [
         document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
-        generateTime, format, json, csv, schemaField, eventTime, metadata, step, join, within,
-        aggregate, window, hopping, cumulative, deduplicate, top, sink, fileSink, roll, settings,
+        generateTime, format, json, csv, regex, schemaField, eventTime, metadata, step, join,
+        within,
+        aggregate, window, hopping, cumulative, deduplicate, top, parse, sink, fileSink, roll,
+        settings,
         deadLetters, topic, retention, compaction,
     ]
 

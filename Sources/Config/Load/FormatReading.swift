@@ -1,8 +1,12 @@
 import Operators
 
 extension LoadContext {
-    /// Reads `format:` of a source, table or sink; nil when absent or reported.
-    func readFormat(_ node: FieldReader, timezone: String) -> FormatSpec? {
+    /// Reads `format:` of a source, table, sink or `parse`; nil when absent or reported.
+    ///
+    /// - Parameter schema: The columns that are read; nil for a sink.
+    func readFormat(
+        _ node: FieldReader, timezone: String, schema: ReadSchema? = nil
+    ) -> FormatSpec? {
         guard let value = node.value("format") else { return nil }
         let name: LocatedScalar
         var options: LocatedValue
@@ -34,11 +38,22 @@ extension LoadContext {
             else { return nil }
             return readCSV(reader, timezone: timezone).map { .csv($0) }
         case "lines":
-            if case .mapping(let entries) = options.content, entries.isEmpty { return .lines }
-            report(
-                .wrongKind(
-                    "format lines takes no options", found: options.kindName,
-                    help: "write format: lines", at: location(options)))
+            return isWithoutOptions(name.text, options) ? .lines : nil
+        case "regex", "logfmt":
+            guard let schema else {
+                report(.formatOnlyReads(name.text, at: location(name)))
+                return nil
+            }
+            if name.text == "logfmt" {
+                var logfmt = LogfmtOptions()
+                logfmt.timezone = timezone
+                return isWithoutOptions(name.text, options) ? .logfmt(logfmt) : nil
+            }
+            guard let reader = FieldReader(options, SpecFields.regex, owner: "format regex", self)
+            else { return nil }
+            return readRegex(
+                reader, schema: schema, columns: node.rawValue("schema"), timezone: timezone
+            ).map { .regex($0) }
         default:
             let names = SpecFields.format.fields.map(\.name)
             if SpecFields.format.laterNames.contains(name.text) {
@@ -49,6 +64,15 @@ extension LoadContext {
             }
         }
         return nil
+    }
+
+    private func isWithoutOptions(_ name: String, _ options: LocatedValue) -> Bool {
+        if case .mapping(let entries) = options.content, entries.isEmpty { return true }
+        report(
+            .wrongKind(
+                "format \(name) takes no options", found: options.kindName,
+                help: "write format: \(name)", at: location(options)))
+        return false
     }
 
     private func readCSV(_ reader: FieldReader, timezone: String) -> CSVOptions? {

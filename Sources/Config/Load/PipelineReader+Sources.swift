@@ -117,13 +117,14 @@ extension PipelineReader {
             }
             return nil
         }
-        guard var format = context.readFormat(reader, timezone: timezone) else { return nil }
+        guard var format = context.readFormat(reader, timezone: timezone, schema: schema)
+        else { return nil }
         switch format {
         case .lines: checkLines(schema, reader)
         case .csv(var csv):
             csv.columnCount = schema.fields.count
             format = .csv(csv)
-        case .json, .none: break
+        case .json, .regex, .logfmt, .none: break
         }
         return format
     }

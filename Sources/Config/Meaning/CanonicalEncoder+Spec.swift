@@ -122,6 +122,14 @@ extension CanonicalEncoder {
             write(csv.timezone)
             write(Int64(csv.columnCount))
         case .lines: write("lines")
+        case .regex(let regex):
+            write("regex")
+            write(regex.pattern)
+            write(regex.null)
+            write(regex.timezone)
+        case .logfmt(let logfmt):
+            write("logfmt")
+            write(logfmt.timezone)
         case .none: write("none")
         }
     }
@@ -254,6 +262,11 @@ extension CanonicalEncoder {
             write(top.ties.rawValue)
             write(top.windowEnd) { $0.write(Int64($1)) }
             write(top.isInputUpdating)
+        case .parse(let parse):
+            write("parse")
+            write(Int64(parse.column))
+            write(parse.format)
+            write(parse.fields) { $0.write($1) }
         }
     }
 

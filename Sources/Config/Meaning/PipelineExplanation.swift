@@ -97,7 +97,7 @@ package struct PipelineExplanation: Hashable, Sendable {
         var inputs = step.allInputs.map(\.text)
         var state = State.none
         switch step.verb {
-        case .none: break
+        case .none, .parse: break
         case .join(let join): inputs.append(join.table)
         case .streamJoin(let join): state = join.explainedState
         case .aggregate(let aggregate):
@@ -223,7 +223,7 @@ extension StepSpec {
     package var expressions: [BoundExpression] {
         var all = [filter, having].compactMap { $0 } + (additions + projection).map(\.expression)
         switch verb {
-        case .none: break
+        case .none, .parse: break
         case .join(let join): all += join.match
         case .streamJoin(let join): all += join.expressions
         case .aggregate(let aggregate):

@@ -162,6 +162,8 @@ package enum FormatSpec: Hashable, Sendable {
     case json(JSONOptions)
     case csv(CSVOptions)
     case lines
+    case regex(RegexOptions)
+    case logfmt(LogfmtOptions)
     /// For connectors that make rows themselves.
     case none
 }
@@ -170,6 +172,24 @@ package struct JSONOptions: Hashable, Sendable {
     package enum OnMissing: String, Sendable, CaseIterable { case null, invalid }
     package var onMissing: OnMissing = .null
     /// The zone of text without an offset: an IANA name or `±hh:mm`.
+    package var timezone = "UTC"
+
+    package init() {}
+}
+
+/// Of a format that only reads.
+package struct RegexOptions: Hashable, Sendable {
+    /// RE2's syntax; has a named group for each field.
+    package var pattern: String
+    /// The text of a group that stands for null.
+    package var null: [UInt8] = []
+    package var timezone = "UTC"
+
+    package init(pattern: String) { self.pattern = pattern }
+}
+
+/// Of a format that only reads.
+package struct LogfmtOptions: Hashable, Sendable {
     package var timezone = "UTC"
 
     package init() {}

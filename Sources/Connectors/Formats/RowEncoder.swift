@@ -47,7 +47,7 @@ package enum RowEncoderFactory {
                 throw .linesNeedOneColumn(columnCount: schema.count)
             }
             return LinesRowEncoder()
-        case .none:
+        case .regex, .logfmt, .none:
             throw .sinkWithoutFormat()
         }
     }

@@ -11,6 +11,8 @@ package enum RowParserFactory {
         case .json(let options): return try JSONRowParser(fields: fields, options: options)
         case .csv(let options): return try CSVRowParser(fields: fields, options: options)
         case .lines: return LinesRowParser(fields: fields)
+        case .regex(let options): return try RegexRowParser(fields: fields, options: options)
+        case .logfmt(let options): return try LogfmtRowParser(fields: fields, options: options)
         case .none: throw .sourceWithoutFormat()
         }
     }

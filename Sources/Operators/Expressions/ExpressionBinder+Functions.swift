@@ -22,6 +22,7 @@ extension ExpressionBinding {
         }
         switch entry.meaning {
         case .now: return BoundOperand(node: .now, range: range)
+        case .pi: return BoundOperand(node: .literal(.double(.pi), .double), range: range)
         case .field(let field):
             guard let time = argument(call.arguments[0], name, .timestamp) else { return nil }
             let unit = BoundOperand(
@@ -76,7 +77,7 @@ extension ExpressionBinding {
         case .substring, .splitPart, .splitIndex, .toHex, .left, .right, .repeated, .leftPad,
             .rightPad:
             return mixedFunction(function, name, arguments, range)
-        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
+        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace, .regexpInstr:
             return regularExpression(function, name, arguments, range)
         case .abs, .sign, .floor, .ceil, .round, .truncate:
             return rounding(function, name, arguments, range)
@@ -85,6 +86,10 @@ extension ExpressionBinding {
             let operands = bound.compactMap { $0 }
             guard operands.count == bound.count else { return nil }
             return self.call(function, operands, .double, range)
+        case .translate, .overlay, .mask, .maskLeft, .maskRight, .maskKeepLeft, .maskKeepRight,
+            .locate, .urlFragment, .acos, .asin, .atan, .atan2, .cbrt, .cos, .cosh, .cot, .degrees,
+            .log2, .radians, .sin, .sinh, .tan, .tanh, .geoDistance, .dateAdd, .dateDiff, .dateBin:
+            return furtherFunction(function, name, arguments, range)
         default:
             return timeFunction(function, name, arguments, range)
         }
@@ -234,6 +239,17 @@ private enum FunctionAdvice {
         "from_unixtime": "to_timestamp(seconds)",
         "unix_timestamp": "extract(epoch FROM timestamp)",
         "contains": "position(part IN text) > 0", "log": "ln(x) or log10(x)",
-        "to_number": "CAST(text AS bigint)",
+        "to_number": "CAST(text AS bigint)", "space": "repeat(' ', count)",
+        "parse_timestamp": "to_timestamp(text, 'pattern' [, 'zone'])",
+        "format_timestamp": "date_format(timestamp, 'pattern' [, 'zone'])",
+        "convert_tz": "date_format(timestamp, 'pattern', 'zone')",
+        "dayofweek": "day_of_week(timestamp), or extract(dow FROM timestamp)",
+        "dayname": "date_format(timestamp, 'EEEE')", "second": "extract(second FROM timestamp)",
+        "monthname": "date_format(timestamp, 'MMMM')",
+        "url_encode_param": "url_encode(text)", "url_decode_param": "url_decode(text)",
+        "parse_url": "url_extract_host(url) and its like", "regexp": "regexp_like(text, 'pattern')",
+        "timestampsub": "date_add('unit', -number, timestamp)",
+        "dateadd": "date_add('unit', number, timestamp)",
+        "datediff": "date_diff('day', from, to)",
     ]
 }

@@ -34,7 +34,9 @@ extension ExpressionBinding {
             operands.append(
                 BoundOperand(node: .literal(.string(flags), .string), range: range))
         }
-        let types: [ScalarFunction: ColumnType] = [.regexpLike: .boolean, .regexpCount: .bigint]
+        let types: [ScalarFunction: ColumnType] = [
+            .regexpLike: .boolean, .regexpCount: .bigint, .regexpInstr: .bigint,
+        ]
         return call(function, operands, types[function] ?? .string, range)
     }
 
@@ -43,7 +45,9 @@ extension ExpressionBinding {
         _ function: ScalarFunction, _ name: String, _ arguments: [Syntax]
     ) -> [UInt8]? {
         let index = function == .regexpLike ? 2 : 3
-        guard function != .regexpSubstr, arguments.count > index else { return [] }
+        guard function != .regexpSubstr, function != .regexpInstr, arguments.count > index else {
+            return []
+        }
         guard let flags = literalText(arguments[index], name, "flags") else { return nil }
         let known = function == .regexpReplace ? "gi" : "i"
         guard flags.allSatisfy({ known.utf8.contains($0) }) else {

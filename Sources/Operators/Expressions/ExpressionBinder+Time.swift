@@ -56,11 +56,11 @@ extension ExpressionBinding {
         return result
     }
 
-    private func literal(_ bytes: [UInt8], _ range: Range<Int>) -> BoundOperand {
+    func literal(_ bytes: [UInt8], _ range: Range<Int>) -> BoundOperand {
         BoundOperand(node: .literal(.string(bytes), .string), range: range)
     }
 
-    private mutating func zone(_ syntax: Syntax, _ name: String) -> BoundOperand? {
+    mutating func zone(_ syntax: Syntax, _ name: String) -> BoundOperand? {
         guard let bytes = literalText(syntax, name, "time zone") else { return nil }
         do throws(TimeZoneError) {
             _ = try TimeZoneRules.named(String(decoding: bytes, as: UTF8.self))

@@ -176,7 +176,7 @@ struct PreparedArguments: Sendable {
             if let pattern = text(1), let escape {
                 like = try? LikePattern.compile(pattern, escape: escape).get()
             }
-        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
+        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace, .regexpInstr:
             let flags = function == .regexpLike ? text(2) : text(3)
             regex = PreparedRegex(pattern: text(1), flags: flags)
         case .dateFormat, .timestampFromText:
@@ -188,6 +188,9 @@ struct PreparedArguments: Sendable {
         case .dateTrunc:
             unit = TimeUnit(name: name(0))
             zone = prepareZone(text(2))
+        case .dateAdd, .dateDiff:
+            unit = TimeUnit(name: name(0))
+            zone = prepareZone(text(3))
         case .extract: field = TimeField(name: name(0))
         default: break
         }

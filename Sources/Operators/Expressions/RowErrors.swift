@@ -17,6 +17,7 @@ package enum RowErrorCode: UInt8, CaseIterable, Error, Sendable {
     case likeEscapeAtEnd
     case likeEscapeNotOneCharacter
     case stringTooLong
+    case argumentOutOfRange
 
     /// One line for dead letters, lower case, without the row's value (which stands beside it).
     package var message: String {
@@ -42,6 +43,7 @@ package enum RowErrorCode: UInt8, CaseIterable, Error, Sendable {
         case .fieldNumberZero: return "split_part counts its parts from 1; 0 is none"
         case .likeEscapeAtEnd: return "LIKE pattern ends with its escape character"
         case .likeEscapeNotOneCharacter: return "LIKE escape is not one character"
+        case .argumentOutOfRange: return "the function is not defined for this argument"
         case .stringTooLong: return "text longer than \(StringArena.resultBytesMax) bytes"
         }
     }

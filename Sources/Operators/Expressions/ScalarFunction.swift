@@ -33,10 +33,29 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     /// Text, pattern (a literal), then for `regexpSubstr` a group's number (a literal), for
     /// `regexpReplace` the replacement, and at last flags (a literal).
     case regexpLike, regexpCount, regexpSubstr, regexpReplace
+    /// Text and pattern (a literal).
+    case regexpInstr = "regexp_instr"
+    case urlFragment = "url_extract_fragment"
+    case translate, overlay, mask
+    /// Part, text, and where to begin.
+    case locate
+    case maskLeft = "mask_left"
+    case maskRight = "mask_right"
+    case maskKeepLeft = "mask_keep_left"
+    case maskKeepRight = "mask_keep_right"
     // Numbers
     case abs, sign, round, truncate, floor, ceil, power, sqrt, ln, log10, exp
     case greatest, least
+    case acos, asin, atan, atan2, cbrt, cos, cosh, cot, degrees, log2, radians, sin, sinh, tan, tanh
+    /// Latitude and longitude of two places, in degrees; kilometres.
+    case geoDistance = "geo_distance"
     // Time
+    /// Unit (a literal), number, timestamp and an optional time zone (a literal).
+    case dateAdd = "date_add"
+    /// Unit (a literal), two timestamps and an optional time zone (a literal).
+    case dateDiff = "date_diff"
+    /// Interval, timestamp, origin.
+    case dateBin = "date_bin"
     /// Unit (a literal), timestamp and an optional time zone (a literal).
     case dateTrunc
     /// Field (a literal) of a timestamp or an interval.
@@ -108,6 +127,7 @@ enum FunctionCatalog {
         /// Becomes other nodes when it is bound.
         case nullIf
         case now
+        case pi
         /// `extract` of this field.
         case field(TimeField)
     }
@@ -204,6 +224,7 @@ enum FunctionCatalog {
         scalar("to_timestamp", is: .timestampFromText, 1...3, "(text, 'pattern' [, 'zone'])")
         scalar("date_format", is: .dateFormat, 2...3, "(timestamp, 'pattern' [, 'zone'])")
         all["nullif"] = Entry(meaning: .nullIf, argumentCounts: 2...2, usage: "nullif(a, b)")
+        for (name, entry) in further { all[name] = entry }
         all["now"] = Entry(meaning: .now, argumentCounts: 0...0, usage: "now()")
         func aggregate(
             _ names: String..., is function: AggregateFunction, _ count: Int = 1,
@@ -230,5 +251,5 @@ enum FunctionCatalog {
         return all
     }()
 
-    private static let many = 1000
+    static let many = 1000
 }

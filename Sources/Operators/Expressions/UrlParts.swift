@@ -5,10 +5,12 @@ struct UrlParts {
     private(set) var port: Range<Int>?
     private(set) var path = 0..<0
     private(set) var query: Range<Int>?
+    private(set) var fragment: Range<Int>?
 
     init(_ text: UnsafeBufferPointer<UInt8>) {
         var position = 0
         let end = text.firstIndex(of: UInt8(ascii: "#")) ?? text.count
+        if end < text.count { fragment = end + 1..<text.count }
         if let colon = UrlParts.schemeEnd(text, end) {
             scheme = 0..<colon
             position = colon + 1

@@ -68,6 +68,17 @@ package protocol OperatorOutput: AnyObject {
 
     /// Rows that could not be evaluated, with the reason of each and the columns they have.
     func reject(_ batch: Batch, schema: Schema, reasons: [String])
+
+    /// Rows of which a text could not be read, with that text and the reason of each.
+    func reject(_ batch: Batch, texts: Column, reasons: [String])
+}
+
+extension OperatorOutput {
+    package func reject(_ batch: Batch, texts: Column, reasons: [String]) {
+        reject(
+            batch.replacingColumns([texts]), schema: Schema([Field("raw", .string)]),
+            reasons: reasons)
+    }
 }
 
 package struct StateSize: Sendable {

@@ -18,6 +18,8 @@ struct RegexParser {
     var position = 0
     var flags: Flags
     private(set) var groupCount = 0
+    /// The groups that have names, in order.
+    private(set) var names: [RegexPattern.Group] = []
     private var depth = 0
 
     init(_ pattern: [UInt8], ignoresCase: Bool) {
@@ -34,6 +36,13 @@ struct RegexParser {
             throw parser.problem("unexpected ')'", from: parser.position)
         }
         return (syntax, parser.groupCount)
+    }
+
+    /// The groups with names of a pattern, in order.
+    static func names(of pattern: [UInt8]) throws(RegexProblem) -> [RegexPattern.Group] {
+        var parser = RegexParser(pattern, ignoresCase: false)
+        _ = try parser.choice()
+        return parser.names
     }
 
     func problem(_ message: String, from start: Int) -> RegexProblem {
@@ -201,8 +210,13 @@ struct RegexParser {
         let outer = flags
         if take("?") {
             if isNext("P<") || isNext("<") {
-                try name(from: start)
-                index = try nextGroup(from: start)
+                let name = try name(from: start)
+                let number = try nextGroup(from: start)
+                names.append(
+                    RegexPattern.Group(
+                        name: String(decoding: pattern[name], as: UTF8.self), index: number,
+                        range: name))
+                index = number
             } else if try readFlags(from: start) {
                 return nil
             }
@@ -223,7 +237,8 @@ struct RegexParser {
         return groupCount
     }
 
-    private mutating func name(from start: Int) throws(RegexProblem) {
+    /// Where a group's name stands; behind it afterwards.
+    private mutating func name(from start: Int) throws(RegexProblem) -> Range<Int> {
         _ = take("P")
         position += 1
         if let byte, byte == UInt8(ascii: "=") || byte == UInt8(ascii: "!") {
@@ -240,6 +255,7 @@ struct RegexParser {
         guard position > first, take(">") else {
             throw problem("a group's name is not closed by '>'", from: start)
         }
+        return first..<position - 1
     }
 
     /// The flags of `(?i)` or `(?i:`; true when the group ends with them.

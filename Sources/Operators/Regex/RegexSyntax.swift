@@ -1,8 +1,8 @@
 /// What is wrong with a regular expression.
-struct RegexProblem: Error, Hashable {
-    let message: String
+package struct RegexProblem: Error, Hashable, Sendable {
+    package let message: String
     /// Bytes of the pattern.
-    let range: Range<Int>
+    package let range: Range<Int>
 }
 
 /// A regular expression as written.

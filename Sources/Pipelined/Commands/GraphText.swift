@@ -103,7 +103,7 @@ enum GraphText {
         var words: [String] = []
         if let filter = step.filter { words.append("where \(filter.text)") }
         switch step.verb {
-        case .none: break
+        case .none, .parse: break
         case .join(let join): words.append("\(join.kind.rawValue) join \(join.table)")
         case .streamJoin(let join):
             words.append("\(join.kind.rawValue) join \(join.right.text)")
@@ -114,6 +114,9 @@ enum GraphText {
         case .top(let top):
             let names = top.partition.map(\.name).joined(separator: ", ")
             words.append("top \(top.limit)" + (names.isEmpty ? "" : " of \(names)"))
+        }
+        if case .parse(let parse) = step.verb {
+            words.append("parse \(step.inputSchema[parse.column].name)")
         }
         if let having = step.having { words.append("having \(having.text)") }
         return words.isEmpty ? "select" : words.joined(separator: "; ")

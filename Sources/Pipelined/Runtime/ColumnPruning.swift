@@ -120,6 +120,9 @@ enum ColumnPruning {
                 for expression in call.expressions { input.formUnion(expression.columns) }
             }
         case .deduplicate, .top: input.formUnion(step.inputSchema.fields.indices)
+        case .parse(let parse):
+            input.formUnion(needed.filter { $0 < step.inputSchema.count })
+            input.insert(parse.column)
         }
         let kept = input.sorted()
         let inputMap = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
@@ -145,6 +148,22 @@ enum ColumnPruning {
             join.match = join.match.map { $0.remapped(inputMap) }
             join.tableColumns = right.map { join.tableColumns[$0] }
             result.verb = .join(join)
+            return VerbColumns(verbMap: verbMap)
+        case .parse(var parse):
+            let inputCount = step.inputSchema.count
+            // A row without a required field is invalid, whoever reads it.
+            let fields = parse.fields.indices.filter {
+                needed.contains(inputCount + $0) || parse.fields[$0].isRequired
+            }
+            var verbMap = inputMap
+            for (place, old) in fields.enumerated() {
+                verbMap[inputCount + old] = kept.count + place
+            }
+            result.verbSchema = Schema(
+                result.inputSchema.fields + fields.map { step.verbSchema[inputCount + $0] })
+            parse.column = inputMap[parse.column] ?? parse.column
+            parse.fields = fields.map { parse.fields[$0] }
+            result.verb = .parse(parse)
             return VerbColumns(verbMap: verbMap)
         case .streamJoin:
             return VerbColumns(

@@ -165,6 +165,13 @@ struct GraphBuilder {
             verb = Stage(
                 operation: self.top(top, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true, isStateful: true)
+        case .parse(let parse):
+            let parser = try opening(step.name) { () throws(ConnectorError) in
+                try ColumnParser(
+                    column: parse.column, fields: parse.fields, format: parse.format)
+            }
+            verb = Stage(
+                operation: parser, input: step.inputSchema, output: step.verbSchema, isVerb: true)
         }
         var stages: [Stage] = []
         // A join has one left input, to which a union is brought together before.

@@ -184,4 +184,8 @@ final class GraphNode: BatchReceiver, OperatorOutput {
     func reject(_ batch: Batch, schema: Schema, reasons: [String]) {
         invalid.reject(batch, schema: schema, reasons: reasons)
     }
+
+    func reject(_ batch: Batch, texts: Column, reasons: [String]) {
+        invalid.reject(batch, texts: texts, reasons: reasons)
+    }
 }

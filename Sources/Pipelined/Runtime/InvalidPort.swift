@@ -33,14 +33,26 @@ final class InvalidPort {
     func reject(_ batch: Batch, schema: Schema, reasons: [String]) {
         guard batch.count > 0 else { return }
         let texts = RowText.json(batch, schema: schema)
+        reject(batch, raw: { texts[$0] }, reasons: reasons)
+    }
+
+    /// Rows of which a text could not be read: that text.
+    func reject(_ batch: Batch, texts: Column, reasons: [String]) {
+        guard batch.count > 0 else { return }
+        reject(
+            batch, raw: { FailedRow.text(Array(texts.strings[$0].bytes.prefix(64 * 1024))) },
+            reasons: reasons)
+    }
+
+    private func reject(_ batch: Batch, raw: (_ row: Int) -> String, reasons: [String]) {
         let positions = batch.origin?.positions?.pointer(to: Int64.self)
         let origin = batch.origin.map { $0.split.isEmpty ? $0.source : "\($0.source):\($0.split)" }
         let rows = (0..<batch.count).map { row in
             FailedRow(
-                raw: texts[row], error: reasons[row], source: origin,
+                raw: raw(row), error: reasons[row], source: origin,
                 position: positions.map { $0[batch.physicalRow(row)] })
         }
-        send(rows, rowtime: batch.times.integers[0])
+        send(rows, rowtime: batch.rowtime.integers[batch.physicalRow(0)])
     }
 
     private func send(_ rows: [FailedRow], rowtime: Int64) {

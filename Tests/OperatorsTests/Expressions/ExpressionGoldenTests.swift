@@ -133,7 +133,8 @@ enum ExpressionUnfolding {
             "timestamp", "interval", "decimal", "round", "trunc", "date_trunc", "date_format",
             "to_timestamp", "extract", "date_part", "regexp_like", "regexp_count", "regexp_substr",
             "regexp_replace", "year", "quarter", "month", "week", "day_of_month", "day_of_year",
-            "day_of_week", "hour", "minute",
+            "day_of_week", "hour", "minute", "truncate", "date_add", "timestampadd", "date_diff",
+            "timestampdiff", "date_bin", "dayofmonth", "dayofyear", "regexp_instr",
         ]
         if words.contains(where: fixing.contains) { return true }
         guard case .string = tokens[index].kind else { return false }
@@ -141,7 +142,8 @@ enum ExpressionUnfolding {
         let hasNumbers = tokens.contains { if case .number = $0.kind { true } else { false } }
         let isText = [
             "substring", "left", "right", "repeat", "lpad", "rpad", "split_part", "substr",
-            "split_index",
+            "split_index", "overlay", "locate", "mask_left", "mask_right", "mask_keep_left",
+            "mask_keep_right",
         ]
         return hasNumbers && !words.contains(where: isText.contains)
     }

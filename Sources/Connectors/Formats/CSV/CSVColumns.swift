@@ -6,6 +6,10 @@ import Operators
 /// Converts the cells of a batch into columns, one field at a time, and collects the rows that
 /// cannot be converted.
 struct CSVColumns {
+    /// How a cell that is ``CSVCell/escaped`` is written.
+    enum Escapes { case doubledQuotes, backslashes }
+
+    var escapes = Escapes.doubledQuotes
     let chunk: Buffer
     let rowCount: Int
     /// Where each row begins, byte in the chunk.
@@ -90,6 +94,10 @@ struct CSVColumns {
                 if standIn?.isNull(0) ?? true { setNull(row, field, &validity) }
                 continue
             }
+            if cell.has(CSVCell.bare) {
+                target[row] = StringView(CSVColumns.bareText)
+                continue
+            }
             let text = base + Int(cell.start)
             target[row] =
                 cell.has(CSVCell.escaped)
@@ -114,7 +122,10 @@ struct CSVColumns {
         var validity: Buffer?
         for row in 0..<rowCount {
             let cell = cells[row]
-            let text = UnsafeBufferPointer(start: base + Int(cell.start), count: cell.length)
+            var text = UnsafeBufferPointer(start: base + Int(cell.start), count: cell.length)
+            if cell.lengthAndFlags & (CSVCell.bare | CSVCell.escaped) != 0 {
+                text = plainText(cell, text)
+            }
             if cell.has(CSVCell.missing) || isNull(cell) {
                 let standIn = cell.has(CSVCell.missing) ? fallback : nil
                 target[row] = standIn?.pointer(to: T.self)[0] ?? zero
@@ -131,6 +142,22 @@ struct CSVColumns {
             }
         }
         return Column(type: field.type, count: rowCount, values: values, validity: validity)
+    }
+
+    // SAFETY: lives for ever.
+    private nonisolated(unsafe) static let bareText: UnsafeBufferPointer<UInt8> = {
+        let text: StaticString = "true"
+        return UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }()
+
+    /// What stands for a cell that is not plain text. A number in quotes that holds quotes is none,
+    /// and is quoted in messages as it is written.
+    private mutating func plainText(
+        _ cell: CSVCell, _ text: UnsafeBufferPointer<UInt8>
+    ) -> UnsafeBufferPointer<UInt8> {
+        if cell.has(CSVCell.bare) { return CSVColumns.bareText }
+        guard escapes == .backslashes, let start = text.baseAddress else { return text }
+        return unescaped(start, text.count).bytes
     }
 
     private mutating func setNull(_ row: Int, _ field: FieldSpec, _ validity: inout Buffer?) {
@@ -156,6 +183,11 @@ struct CSVColumns {
         escaped = buffer
         // SAFETY: cells do not overlap, so that all unescaped text is shorter than the input.
         let target = buffer.pointer(to: UInt8.self) + escapedUsed
+        if escapes == .backslashes {
+            let length = JSONScan.decode(text, text + count, into: target)
+            escapedUsed += length
+            return StringView(base: target, count: length)
+        }
         var length = 0
         var index = 0
         while index < count {

@@ -3,19 +3,21 @@ import Config
 import Glibc
 import Operators
 
-/// Where a field of a row lies in the chunk, and how it was written.
+/// Where a field of a row lies in the chunk, and how it was written: of CSV, regex and logfmt.
 struct CSVCell {
     static let quoted: UInt32 = 1 << 31
-    /// Holds doubled quotes.
+    /// Holds doubled quotes, or what else ``CSVColumns/Escapes`` says.
     static let escaped: UInt32 = 1 << 30
-    /// The row ended before it.
+    /// The row ended before it, or has no such field.
     static let missing: UInt32 = 1 << 29
+    /// A key without a value, which stands for `true`.
+    static let bare: UInt32 = 1 << 28
 
     /// Byte in the chunk.
     var start: UInt32
     var lengthAndFlags: UInt32
 
-    @inline(__always) var length: Int { Int(lengthAndFlags & 0x1fff_ffff) }
+    @inline(__always) var length: Int { Int(lengthAndFlags & 0x0fff_ffff) }
     @inline(__always) func has(_ flag: UInt32) -> Bool { lengthAndFlags & flag != 0 }
 }
 

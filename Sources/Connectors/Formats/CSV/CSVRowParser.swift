@@ -9,7 +9,7 @@ import Operators
 /// First the records of a batch are split into cells, then each wanted field is converted in one
 /// loop. Blank lines are no rows. With a header, columns are found by name, otherwise by the
 /// fields' ordinals.
-final class CSVRowParser: RowParser {
+final class CSVRowParser: TextRowParser {
     /// Rows in a batch at most.
     static let rowsMax = 16_384
     /// A header that is longer than this names nothing.
@@ -38,17 +38,8 @@ final class CSVRowParser: RowParser {
     init(fields: [FieldSpec], options: CSVOptions) throws(ConnectorError) {
         self.fields = fields
         self.options = options
-        var timestamps: [TimestampText?] = []
-        for field in fields {
-            var isText = field.type == .timestamp
-            if case .integer = field.timestamp { isText = false }
-            timestamps.append(
-                isText ? try TimestampText(field.timestamp, timezone: options.timezone) : nil)
-        }
-        self.timestamps = timestamps
-        defaults = fields.map { field in
-            field.defaultValue.map { Column.constant($0, type: field.type) }
-        }
+        timestamps = try TimestampText.readers(of: fields, timezone: options.timezone)
+        defaults = CSVColumns.defaults(of: fields)
         cells = .allocate(capacity: max(fields.count, 1) * CSVRowParser.rowsMax)
         rowStarts = .allocate(capacity: CSVRowParser.rowsMax)
         rowEnds = .allocate(capacity: CSVRowParser.rowsMax)
@@ -111,11 +102,7 @@ final class CSVRowParser: RowParser {
         _ slots: UnsafeMutableBufferPointer<Int32>, _ invalid: inout [InvalidRow]
     ) -> Int {
         guard let slotsBase = slots.baseAddress else { return 0 }
-        let records = CSVRecords(
-            delimiter: options.delimiter, quote: options.quote.map { Int($0) } ?? -1,
-            onMissing: options.onMissing, onExtra: options.onExtra,
-            rowsMax: CSVRowParser.rowsMax, columnCount: columnCount, slots: slotsBase,
-            cells: cells, chunk: base)
+        let records = records(base, slotsBase)
         var row = 0
         while next < end, row < CSVRowParser.rowsMax {
             if next.pointee == 0x0a {
@@ -145,6 +132,52 @@ final class CSVRowParser: RowParser {
         return row
     }
 
+    func rows(
+        _ chunk: Buffer, starts: UnsafeMutablePointer<UInt32>, ends: UnsafeMutablePointer<UInt32>,
+        count: Int, origin: Int, position: Int64, consumed: Int, invalid: [InvalidRow]
+    ) -> SourceRows {
+        let base = UnsafePointer(chunk.pointer(to: UInt8.self))
+        var invalid = invalid
+        let kept = slots.withUnsafeMutableBufferPointer { slots -> Int in
+            guard let slotsBase = slots.baseAddress else { return 0 }
+            let records = records(base, slotsBase)
+            var row = 0
+            for text in 0..<count {
+                let (start, end) = (base + Int(starts[text]), base + Int(ends[text]))
+                var error: String?
+                switch records.read(start, end, isLast: true, row: row) {
+                case .record(let recordEnd, let behind) where behind == end:
+                    rowStarts[row] = starts[text]
+                    rowEnds[row] = UInt32(truncatingIfNeeded: recordEnd - base)
+                    row &+= 1
+                case .fault(let fault, _, _): error = message(fault)
+                case .record, .incomplete:
+                    error = "cannot read the row: text goes on behind it"
+                }
+                if let error {
+                    invalid.append(
+                        InvalidRow(
+                            start, count: end - start, error: error,
+                            position: position + Int64(start - base) - Int64(origin)))
+                }
+            }
+            return row
+        }
+        return convert(
+            chunk, rowCount: kept, origin: origin, position: position, consumed: consumed,
+            invalid: invalid)
+    }
+
+    private func records(
+        _ base: UnsafePointer<UInt8>, _ slots: UnsafeMutablePointer<Int32>
+    ) -> CSVRecords {
+        CSVRecords(
+            delimiter: options.delimiter, quote: options.quote.map { Int($0) } ?? -1,
+            onMissing: options.onMissing, onExtra: options.onExtra,
+            rowsMax: CSVRowParser.rowsMax, columnCount: columnCount, slots: slots,
+            cells: cells, chunk: base)
+    }
+
     private func convert(
         _ chunk: Buffer, rowCount: Int, origin: Int, position: Int64, consumed: Int,
         invalid: [InvalidRow]
@@ -154,40 +187,14 @@ final class CSVRowParser: RowParser {
             chunk: chunk, rowCount: rowCount, rowStarts: rowStarts, null: options.null,
             checksUTF8: cp_is_ascii(base + origin, consumed) == 0, escapedBytesMax: consumed)
         fillCells(rowCount)
-        var converted = fields.indices.map { index in
+        let converted = fields.indices.map { index in
             columns.column(
                 fields[index], cells + index * CSVRowParser.rowsMax,
                 timestamps: timestamps[index], fallback: defaults[index])
         }
-        var positions = Column(
-            type: .bigint, count: rowCount, values: Buffer(capacity: rowCount * 8))
-        let target = positions.integers
-        for row in 0..<rowCount { target[row] = position &+ Int64(rowStarts[row]) &- Int64(origin) }
-
-        var allInvalid = invalid
-        var kept = rowCount
-        if !columns.failures.isEmpty {
-            for (row, error) in columns.failures {
-                let start = Int(rowStarts[row])
-                allInvalid.append(
-                    InvalidRow(
-                        base + start, count: Int(rowEnds[row]) - start, error: error,
-                        position: target[row]))
-            }
-            allInvalid.sort { $0.position < $1.position }
-            let rows = Buffer(capacity: rowCount * 4)
-            let good = rows.pointer(to: Int32.self)
-            kept = 0
-            for row in 0..<rowCount where columns.failures[row] == nil {
-                good[kept] = Int32(row)
-                kept += 1
-            }
-            converted = converted.map { $0.gathered(good, count: kept) }
-            positions = positions.gathered(good, count: kept)
-        }
-        return SourceRows(
-            columns: converted, rowCount: kept, positions: positions.values, invalid: allInvalid,
-            byteCount: consumed)
+        return columns.rows(
+            converted, rowEnds: rowEnds, origin: origin, position: position, consumed: consumed,
+            invalid: invalid)
     }
 
     /// Gives the fields that the header does not name a missing cell in every row, and those that

@@ -38,11 +38,20 @@ enum FunctionKernels {
         case .initcap, .ascii, .md5, .sha256, .hash64, .toHex, .splitIndex, .urlScheme, .urlHost,
             .urlPort, .urlPath, .urlQuery, .urlParameter, .urlEncode, .urlDecode:
             return UrlKernels.call(function, operands, rows: rows)
-        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace:
+        case .regexpLike, .regexpCount, .regexpSubstr, .regexpReplace, .regexpInstr:
             return RegexKernels.call(function, operands, prepared.regex, rows: rows)
         case .length, .octetLength, .substring, .trim, .leftTrim, .rightTrim, .position,
             .splitPart, .startsWith, .endsWith, .left, .right:
             return TextViewKernels.call(function, operands, rows: rows)
+        case .translate, .overlay, .mask, .maskLeft, .maskRight, .maskKeepLeft, .maskKeepRight:
+            return TextChangeKernels.call(function, operands, rows: rows)
+        case .locate: return TextChangeKernels.locate(operands, rows)
+        case .urlFragment: return UrlKernels.call(function, operands, rows: rows)
+        case .acos, .asin, .atan, .atan2, .cbrt, .cos, .cosh, .cot, .degrees, .log2, .radians, .sin,
+            .sinh, .tan, .tanh, .geoDistance:
+            return MathKernels.call(function, operands, rows: rows)
+        case .dateAdd, .dateDiff, .dateBin:
+            return CalendarKernels.call(function, operands, prepared, rows: rows)
         case .dateTrunc, .extract, .timestampFromEpoch, .timestampFromText, .dateFormat:
             return TimeKernels.call(function, operands, prepared, type, rows: rows)
         }

@@ -24,6 +24,7 @@ enum RegexKernels {
         guard let regex else { preconditionFailure("\(function) without a pattern") }
         switch function {
         case .regexpLike: return like(operands[0], regex.program, rows)
+        case .regexpInstr: return place(operands[0], regex.program, rows)
         case .regexpCount: return count(operands[0], regex.program, rows)
         case .regexpSubstr: return piece(operands, regex.program, rows)
         default: return replace(operands, regex, rows)
@@ -56,6 +57,23 @@ enum RegexKernels {
                 target[row] += 1
                 return true
             }
+        }
+        return frame.result(.bigint, values)
+    }
+
+    /// The character at which the first match starts, from 1; 0 where there is none.
+    private static func place(_ text: Vector, _ program: RegexProgram, _ rows: Int) -> Vector {
+        let frame = StrictRows([text], rows: rows)
+        let values = Buffer(capacity: frame.count * 8)
+        let target = values.pointer(to: Int64.self)
+        let source = Reader(text, as: StringView.self)
+        var machine = RegexMachine(program, groups: 1)
+        for row in 0..<frame.count {
+            target[row] = 0
+            let bytes = source[row].bytes
+            guard frame.isValid(row), machine.find(in: bytes, from: 0) else { continue }
+            let before = UnsafeBufferPointer(rebasing: bytes[..<machine.slots[0]])
+            target[row] = Int64(Utf8.count(before)) + 1
         }
         return frame.result(.bigint, values)
     }

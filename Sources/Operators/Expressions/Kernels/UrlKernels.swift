@@ -20,6 +20,7 @@ enum UrlKernels {
         case .urlHost: return pieces(operands, rows) { _, text in UrlParts(text).host }
         case .urlPath: return pieces(operands, rows) { _, text in UrlParts(text).path }
         case .urlQuery: return pieces(operands, rows) { _, text in UrlParts(text).query }
+        case .urlFragment: return pieces(operands, rows) { _, text in UrlParts(text).fragment }
         case .splitIndex: return splitIndex(operands, rows)
         case .urlParameter:
             let names = Reader(operands[1], as: StringView.self)
