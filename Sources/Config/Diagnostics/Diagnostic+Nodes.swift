@@ -213,7 +213,8 @@ extension Diagnostic {
             ?? "'mode: upsert' with a 'key'"
         return Diagnostic(
             "the rows of '\(name)' change, and this sink only appends", at: place,
-            label: "aggregates without a window, joins without bounds, 'top' and 'keep: last' do that",
+            label: "aggregates without a window, joins without bounds, 'top' and 'keep: last' "
+                + "give changes",
             help: "write \(upsert) or 'mode: changelog', or give the aggregate a 'window'")
     }
 }

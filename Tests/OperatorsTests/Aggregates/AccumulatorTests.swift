@@ -133,7 +133,8 @@ struct AccumulatorTests {
             weights: [1, 1], expected: "nan"),
         Case(
             function: .sum, type: .double,
-            values: [.double(.leastNonzeroMagnitude), .double(1e308), .double(1e308)], weights: [1, 1, -1],
+            values: [.double(.leastNonzeroMagnitude), .double(1e308), .double(1e308)],
+            weights: [1, 1, -1],
             expected: "5e-324"),
         Case(
             function: .stddevPop, type: .double,
