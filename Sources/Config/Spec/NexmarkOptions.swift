@@ -22,6 +22,8 @@ package struct NexmarkOptions: Hashable, Sendable {
     package var rate: Int64
     /// The first event's time.
     package var startMicros: Int64
+    /// Rows in a batch at most. No field of the language and without a meaning for results.
+    package var batchRowsMax: Int64 = 8192
 
     /// So many that no time and no identifier overflows.
     package static let eventsMax: Int64 = 1_000_000_000_000

@@ -33,8 +33,6 @@ final class NexmarkSource: Source {
 /// The rows of a `nexmark` source. Its position: version 1 (u8), seed (u64), rate (i64), the first
 /// event's time (i64, microseconds), rows made (i64).
 final class NexmarkSplit: SourceSplit {
-    /// Rows in a batch at most.
-    static let rowsMax: Int64 = 8192
     private static let version: UInt8 = 1
 
     let id = "nexmark"
@@ -50,11 +48,11 @@ final class NexmarkSplit: SourceSplit {
 
     init(
         _ options: NexmarkOptions, fields: [FieldSpec], metadata: RowMetadata,
-        rowsMax: Int64 = NexmarkSplit.rowsMax
+        rowsMax: Int64? = nil
     ) throws(ConnectorError) {
         self.options = options
         self.metadata = metadata
-        self.rowsMax = rowsMax
+        self.rowsMax = rowsMax ?? options.batchRowsMax
         layout = NexmarkLayout(options.kind)
         total = layout.rowCount(events: options.events)
         var columns: [NexmarkOptions.Column] = []
