@@ -242,16 +242,19 @@ final class JoinRows {
             }
         }
         deletions = StateChanges()
+        changes.retain(arena.blocks)
+        changes.reserve(dirty.count, byteCount: dirty.count * 48)
         for slot in dirty {
             let index = Int(slot)
             guard states.base[index] & State.isDirty != 0 else { continue }
             states.base[index] = State.isLive | State.isKept
             withEntryKey(slot) { name in
-                changes.put(part: side.part, time: closes.base[index], key: name) { value in
+                changes.put(
+                    part: side.part, time: closes.base[index], key: name, tail: bytes.base[index]
+                ) { value in
                     value.append(littleEndian: times.base[index])
                     value.append(littleEndian: opens.base[index])
                     value.append(littleEndian: matches.base[index])
-                    value.append(contentsOf: bytes.base[index].bytes)
                 }
             }
         }

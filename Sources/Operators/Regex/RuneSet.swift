@@ -110,6 +110,14 @@ struct RuneSet: Sendable {
         return isIn != isNegated
     }
 
+    /// Whether all characters behind ASCII belong to the set or none does; nil where they differ.
+    var holdsNonASCII: Bool? {
+        guard categories.isEmpty else { return nil }
+        guard let last = ranges.last, last.upperBound >= 0x80 else { return isNegated }
+        guard last.lowerBound <= 0x80, last.upperBound == RuneSet.runeMax else { return nil }
+        return !isNegated
+    }
+
     /// The one character of the set, if it is one.
     var single: Unicode.Scalar? {
         guard ranges.count == 1, categories.isEmpty, !isNegated,

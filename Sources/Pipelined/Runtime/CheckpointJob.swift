@@ -39,6 +39,7 @@ final class CheckpointJob: @unchecked Sendable {
             CheckpointMeta.Named(name: $0.name, value: $0.cut.token)
         }
         var record = JournalRecordBuilder()
+        record.reserve(changes.reduce(4096) { $0 + $1.changes.journalBytes })
         for node in droppedNodes { record.dropNode(node: node) }
         for (node, changes) in changes { changes.add(to: &record, node: node) }
         record.setMeta(meta.encoded())
@@ -98,7 +99,8 @@ extension StateChanges {
                 case .put:
                     record.put(
                         node: nodeKey, key: key, time: item.time,
-                        value: UnsafeRawBufferPointer(rebasing: raw[item.valueStart..<item.end]))
+                        value: UnsafeRawBufferPointer(rebasing: raw[item.valueStart..<item.end]),
+                        tail: UnsafeRawBufferPointer(item.tail.bytes))
                 case .delete: record.delete(node: nodeKey, key: key, time: item.time)
                 case .deleteBelow: record.deleteBelow(node: nodeKey, time: item.time)
                 }

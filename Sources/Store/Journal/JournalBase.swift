@@ -11,6 +11,25 @@ enum JournalBase {
         _ state: RecoveredState, to path: String, _ header: SegmentHeader, blockBytes: Int,
         fileSystem: any FileSystem
     ) throws(StoreError) -> SegmentWriter {
+        try write(to: path, header, fileSystem) { (writer) throws(StoreError) in
+            try fill(writer, state, blockBytes)
+        }
+    }
+
+    /// The same for a record that has become a base and been closed; it is written as it is.
+    static func write(
+        _ record: inout JournalRecordBuilder, to path: String, _ header: SegmentHeader,
+        fileSystem: any FileSystem
+    ) throws(StoreError) -> SegmentWriter {
+        try write(to: path, header, fileSystem) { (writer) throws(StoreError) in
+            try record.withBlocks { (blocks) throws(StoreError) in try writer.append(&blocks) }
+        }
+    }
+
+    private static func write(
+        to path: String, _ header: SegmentHeader, _ fileSystem: any FileSystem,
+        _ fill: (SegmentWriter) throws(StoreError) -> Void
+    ) throws(StoreError) -> SegmentWriter {
         let writer: SegmentWriter
         do throws(StoreError) {
             writer = try SegmentWriter.create(path, header, fileSystem: fileSystem)
@@ -19,7 +38,7 @@ enum JournalBase {
             throw error
         }
         do throws(StoreError) {
-            try fill(writer, state, blockBytes)
+            try fill(writer)
             try writer.sync()
             return writer
         } catch {

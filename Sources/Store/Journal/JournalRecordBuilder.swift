@@ -8,11 +8,17 @@ package struct JournalRecordBuilder: Sendable {
     private var node: [UInt8] = []
     /// Whether the open block says which node its changes are of.
     private var namesNode = false
+    private var nodeHasPuts = false
     private let type: BlockType
     private let blockBytes: Int
     private(set) var meta: [UInt8]?
     /// The object that is too large and its size in bytes.
     private(set) var excess: (object: String, bytes: Int, limit: Int)?
+    /// The nodes that have had a put.
+    private var nodesWithPuts: Set<[UInt8]> = []
+    /// Whether every change but the puts came before its node's first put, so that it changes
+    /// nothing where there is no state yet.
+    private(set) var isCompleteBase = true
 
     package init() { self.init(type: .changes, blockBytes: 256 << 10) }
 
@@ -36,24 +42,35 @@ package struct JournalRecordBuilder: Sendable {
     }
 
     /// Adds an entry, or gives the one of this node, time and key another value.
+    ///
+    /// - Parameter tail: What is behind `value` in the entry's value.
     package mutating func put(
-        node: [UInt8], key: UnsafeRawBufferPointer, time: Int64, value: UnsafeRawBufferPointer
+        node: [UInt8], key: UnsafeRawBufferPointer, time: Int64, value: UnsafeRawBufferPointer,
+        tail: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
     ) {
-        let (content, overflow) = key.count.addingReportingOverflow(value.count)
+        // Lengths of what is in memory.
+        let valueCount = value.count &+ tail.count
+        let (content, overflow) = key.count.addingReportingOverflow(valueCount)
         guard !overflow, content <= JournalFormat.entryBytesMax else {
             return refuse("an entry", overflow ? Int.max : content, JournalFormat.entryBytesMax)
         }
         let head = JournalFormat.putHeadBytes
         guard begin(node, JournalFormat.putHeadBytes + content) else { return }
+        if !nodeHasPuts {
+            nodesWithPuts.insert(node)
+            nodeHasPuts = true
+        }
         blocks.noteRow(time: time)
         blocks.appendPayload(head + content) { bytes in
             bytes.store(JournalFormat.Code.put.rawValue, at: 0)
             bytes.store(time, at: 1)
             bytes.store(UInt32(key.count), at: 9)
-            bytes.store(UInt32(value.count), at: 13)
+            bytes.store(UInt32(valueCount), at: 13)
             UnsafeMutableRawBufferPointer(rebasing: bytes[head...]).copyMemory(from: key)
             UnsafeMutableRawBufferPointer(rebasing: bytes[(head + key.count)...])
                 .copyMemory(from: value)
+            UnsafeMutableRawBufferPointer(rebasing: bytes[(head + key.count + value.count)...])
+                .copyMemory(from: tail)
         }
     }
 
@@ -70,6 +87,7 @@ package struct JournalRecordBuilder: Sendable {
         }
         let head = JournalFormat.deleteHeadBytes
         guard begin(node, head + key.count) else { return }
+        if nodeHasPuts { isCompleteBase = false }
         blocks.noteRow(time: time)
         blocks.appendPayload(head + key.count) { bytes in
             bytes.store(JournalFormat.Code.delete.rawValue, at: 0)
@@ -86,6 +104,7 @@ package struct JournalRecordBuilder: Sendable {
     /// Removes all entries of the node whose time is less than `time`.
     package mutating func deleteBelow(node: [UInt8], time: Int64) {
         guard begin(node, 9) else { return }
+        if nodeHasPuts { isCompleteBase = false }
         blocks.noteRow(time: time)
         blocks.appendPayload(9) { bytes in
             bytes.store(JournalFormat.Code.deleteBelow.rawValue, at: 0)
@@ -96,6 +115,7 @@ package struct JournalRecordBuilder: Sendable {
     /// Removes all entries of the node.
     package mutating func dropNode(node: [UInt8]) {
         guard begin(node, 1) else { return }
+        if nodeHasPuts { isCompleteBase = false }
         blocks.noteRow(time: 0)
         blocks.appendPayload(1) { $0.store(JournalFormat.Code.dropNode.rawValue, at: 0) }
     }
@@ -106,6 +126,14 @@ package struct JournalRecordBuilder: Sendable {
         namesNode = false
         meta = nil
         excess = nil
+        nodesWithPuts = []
+        nodeHasPuts = false
+        isCompleteBase = true
+    }
+
+    /// Makes room for changes of so many bytes, keys and values and heads together.
+    package mutating func reserve(_ byteCount: Int) {
+        blocks.reserve(byteCount + byteCount / blockBytes * 2 * SegmentFormat.blockHeaderBytes)
     }
 
     /// Adds the meta and ends the last block.
@@ -136,6 +164,12 @@ package struct JournalRecordBuilder: Sendable {
         // The payloads were made here, so that there is nothing wrong with them.
         blocks.forEachPayload { _ = state.apply($0, rowCount: nil) }
     }
+
+    /// Makes the record the base of a journal that has nothing yet.
+    mutating func becomeBase() { blocks.retype(.base) }
+
+    /// Makes it a record again, after an error.
+    mutating func becomeRecord() { blocks.retype(.changes) }
 
     /// Lends the blocks to what writes them.
     mutating func withBlocks(_ write: (inout BlockBuffer) throws(StoreError) -> Void)
@@ -171,6 +205,7 @@ package struct JournalRecordBuilder: Sendable {
                 bytes.store(UInt16(node.count), at: 1)
                 UnsafeMutableRawBufferPointer(rebasing: bytes[3...]).copyBytes(from: node)
             }
+            if node != self.node { nodeHasPuts = nodesWithPuts.contains(node) }
             self.node = node
             namesNode = true
         }

@@ -89,6 +89,15 @@ package struct BlockBuffer: Sendable {
         bytes.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
     }
 
+    /// Makes room for so many more bytes, headers included, so that they are not moved while they
+    /// are appended.
+    mutating func reserve(_ count: Int) { bytes.reserveCapacity(bytes.count + count) }
+
+    /// Makes all blocks ones of another type.
+    mutating func retype(_ type: BlockType) {
+        for index in blocks.indices { blocks[index].type = type }
+    }
+
     mutating func appendPayload(_ payload: UnsafeRawBufferPointer) {
         bytes.append(contentsOf: payload)
     }
