@@ -20,9 +20,8 @@ final class DistinctValues {
         /// Which calls have seen the value, and which since the last checkpoint.
         var seen: UInt32
         var fresh: UInt32
-        /// The group's next entry, and the next of those with fresh bits; −1 at the end.
+        /// The group's next entry; −1 at the end.
         var next: Int32
-        var nextFresh: Int32
     }
 
     /// A set has so many calls at most.
@@ -43,10 +42,15 @@ final class DistinctValues {
     private var slots = UnsafeMutablePointer<UInt64>.allocate(capacity: 32)
     private var slotMask = 31
     private var arena = ByteArena()
-    /// By group: its last entry, and its last one with fresh bits; −1 where there is none.
+    /// By group: its last entry, −1 where there is none; the bytes that its entries with fresh bits
+    /// take in a checkpoint, and where these end while one is made.
     private let heads = GroupArray<Int32>(-1)
-    private let freshHeads = GroupArray<Int32>(-1)
-    private var bits = Buffer(capacity: 0)
+    private let freshBytes = GroupArray<Int>(0)
+    private let ends = GroupArray<Int>(0)
+    /// The entries with fresh bits, in the order in which they got them.
+    private let fresh = GroupArray<Int32>(0)
+    private var freshCount = 0
+    private var captured = Buffer(capacity: 0)
     private var nextSequence: UInt64 = 0
 
     /// - Parameter calls: At most ``callsMax``, ascending.
@@ -73,7 +77,8 @@ final class DistinctValues {
 
     func reserve(_ groups: Int) {
         heads.reserve(groups)
-        freshHeads.reserve(groups)
+        freshBytes.reserve(groups)
+        ends.reserve(groups)
     }
 
     /// Forgets a group whose entries are gone from the checkpoint, too.
@@ -85,7 +90,7 @@ final class DistinctValues {
             entry = entries[Int(entry)].next
         }
         heads.reset(group)
-        freshHeads.reset(group)
+        freshBytes.reset(group)
     }
 
     /// Adds the values of rows, nulls left out.
@@ -138,12 +143,19 @@ final class DistinctValues {
         guard fresh != 0 else { return 0 }
         known.pointee.seen |= fresh
         if known.pointee.fresh == 0 {
-            let group = Int(known.pointee.group)
-            known.pointee.nextFresh = freshHeads.base[group]
-            freshHeads.base[group] = Int32(truncatingIfNeeded: entry)
+            if freshCount == self.fresh.count { self.fresh.reserve(max(64, freshCount * 2)) }
+            self.fresh.base[freshCount] = Int32(truncatingIfNeeded: entry)
+            freshCount += 1
+            freshBytes.base[Int(known.pointee.group)] += size(known)
         }
         known.pointee.fresh |= fresh
         return fresh
+    }
+
+    /// Bytes of an entry's value in a checkpoint, with the bits of the calls.
+    @inline(__always)
+    private func size(_ entry: UnsafePointer<Entry>) -> Int {
+        isWord ? 12 : 8 + Int(entry.pointee.byteCount)
     }
 
     @inline(__always)
@@ -188,7 +200,7 @@ final class DistinctValues {
         (entries + entry).initialize(
             to: Entry(
                 hash: hash, bits: bits, byteCount: byteCount, group: group, seen: 0, fresh: 0,
-                next: heads.base[Int(group)], nextFresh: -1))
+                next: heads.base[Int(group)]))
         heads.base[Int(group)] = Int32(truncatingIfNeeded: entry)
         count += 1
         place(entry)
@@ -225,32 +237,32 @@ final class DistinctValues {
     /// Moves the entries that are left together, and their bytes; the room stays.
     private func dropDead() {
         var moved = [Int32](repeating: -1, count: count)
-        var fresh = ByteArena()
+        var dense = ByteArena()
         var kept = 0
         for entry in 0..<count where entries[entry].group >= 0 {
             moved[entry] = Int32(truncatingIfNeeded: kept)
             if !isWord {
                 let value = bytes(entry)
-                let stored = fresh.store(value.base, count: value.count)
+                let stored = dense.store(value.base, count: value.count)
                 entries[entry].bits = UInt64(UInt(bitPattern: stored.base))
             }
             entries[kept] = entries[entry]
             kept += 1
         }
         // Entries of a group that lives are all there, so that what they point to has moved, too.
-        for entry in 0..<kept {
-            if entries[entry].next >= 0 { entries[entry].next = moved[Int(entries[entry].next)] }
-            if entries[entry].nextFresh >= 0 {
-                entries[entry].nextFresh = moved[Int(entries[entry].nextFresh)]
-            }
+        for entry in 0..<kept where entries[entry].next >= 0 {
+            entries[entry].next = moved[Int(entries[entry].next)]
         }
-        for group in 0..<heads.count {
-            if heads.base[group] >= 0 { heads.base[group] = moved[Int(heads.base[group])] }
-            if freshHeads.base[group] >= 0 {
-                freshHeads.base[group] = moved[Int(freshHeads.base[group])]
-            }
+        for group in 0..<heads.count where heads.base[group] >= 0 {
+            heads.base[group] = moved[Int(heads.base[group])]
         }
-        arena = fresh
+        var keptFresh = 0
+        for index in 0..<freshCount where moved[Int(fresh.base[index])] >= 0 {
+            fresh.base[keptFresh] = moved[Int(fresh.base[index])]
+            keptFresh += 1
+        }
+        freshCount = keptFresh
+        arena = dense
         count = kept
         deadCount = 0
     }
@@ -261,42 +273,72 @@ final class DistinctValues {
 // big-endian); its value, for each value seen, the bits of the calls (u32) and the value, a word as i64
 // and anything else as ``KeyCodec`` writes it with its length before it (u32).
 extension DistinctValues {
-    /// Puts what a group has seen since the last call.
+    /// Writes what the groups have seen since the last time, side by side for each group: the entries
+    /// lie in the order of time, and are visited once in it.
+    ///
+    /// - Parameter groups: All that may have seen something, each once.
+    /// - Returns: The buffer that ``capture(group:key:time:into:)`` points into.
+    func beginCapture(_ groups: [Int32]) -> Buffer {
+        var total = 0
+        for group in groups {
+            ends.base[Int(group)] = total
+            total += freshBytes.base[Int(group)]
+        }
+        captured = Buffer(capacity: total)
+        let target = UnsafeMutableRawPointer(captured.base)
+        for index in 0..<freshCount {
+            let entry = entries + Int(fresh.base[index])
+            guard entry.pointee.group >= 0 else { continue }
+            let group = Int(entry.pointee.group)
+            let place = target + ends.base[group]
+            ends.base[group] += size(entry)
+            place.storeBytes(of: entry.pointee.fresh.littleEndian, as: UInt32.self)
+            entry.pointee.fresh = 0
+            if isWord {
+                (place + 4).storeBytes(of: entry.pointee.bits.littleEndian, as: UInt64.self)
+            } else {
+                let value = bytes(Int(fresh.base[index]))
+                (place + 4).storeBytes(
+                    of: UInt32(truncatingIfNeeded: value.count).littleEndian, as: UInt32.self)
+                (place + 8).copyMemory(from: value.base, byteCount: value.count)
+            }
+        }
+        freshCount = 0
+        return captured
+    }
+
+    /// Puts what a group had seen at the last ``beginCapture(_:)``.
     func capture(group: Int, key: StringView, time: Int64, into changes: inout StateChanges) {
-        var entry = Int(freshHeads.base[group])
-        guard entry >= 0 else { return }
-        freshHeads.reset(group)
+        let end = ends.base[group]
+        var start = end - freshBytes.base[group]
+        freshBytes.reset(group)
         var name: [UInt8] = []
-        while entry >= 0 {
+        while start < end {
             name.removeAll(keepingCapacity: true)
             name.append(littleEndian: UInt32(key.count))
             name.append(contentsOf: key.bytes)
             name.append(littleEndian: UInt32(truncatingIfNeeded: calls[0]))
             name.append(littleEndian: nextSequence.bigEndian)
             nextSequence &+= 1
-            name.withUnsafeBufferPointer { name in
-                changes.put(part: ValueSets.part, time: time, key: name) { value in
-                    let limit = value.count + DistinctValues.chunkBytes
-                    while entry >= 0 && value.count < limit {
-                        append(entry, to: &value)
-                        let next = Int(entries[entry].nextFresh)
-                        entries[entry].fresh = 0
-                        entries[entry].nextFresh = -1
-                        entry = next
-                    }
-                }
+            let behind = chunkEnd(start, end)
+            let chunk = StringView(
+                base: captured.pointer(to: UInt8.self) + start, count: behind - start)
+            name.withUnsafeBufferPointer {
+                changes.put(part: ValueSets.part, time: time, key: $0, tail: chunk) { _ in }
             }
+            start = behind
         }
     }
 
-    private func append(_ entry: Int, to value: inout [UInt8]) {
-        value.append(littleEndian: entries[entry].fresh)
-        if isWord {
-            value.append(littleEndian: entries[entry].bits)
-        } else {
-            value.append(littleEndian: entries[entry].byteCount)
-            value.append(contentsOf: bytes(entry).bytes)
+    /// Where the values end that go into one entry with the one at `start`.
+    private func chunkEnd(_ start: Int, _ end: Int) -> Int {
+        if isWord { return min(end, start + DistinctValues.chunkBytes / 12 * 12) }
+        var behind = start
+        while behind < end && behind - start < DistinctValues.chunkBytes {
+            let count = (captured.base + behind + 4).loadUnaligned(as: UInt32.self)
+            behind += 8 + Int(UInt32(littleEndian: count))
         }
+        return behind
     }
 
     /// Takes back one entry; false when it is not one of these.

@@ -227,6 +227,7 @@ final class GroupStore {
 
     /// Puts the groups that have changed and deletes those without rows; `prefix` is written first.
     func capture(into changes: inout StateChanges, prefix: (Int, inout [UInt8]) -> Void) {
+        changes.retain(distinct.map { $0.beginCapture(dirty) })
         for group in dirty {
             let group = Int(group)
             guard isDirty.base[group] != 0 else { continue }

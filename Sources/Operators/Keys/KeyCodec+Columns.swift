@@ -179,7 +179,8 @@ extension KeyCodec {
             guard
                 read(
                     keys, count, offset, 8, &validity, ifNull: { target[$0] = 0 },
-                    { target[$0] = unordered(UInt64(bigEndian: $1.loadUnaligned(as: UInt64.self))) })
+                    { target[$0] = unordered(UInt64(bigEndian: $1.loadUnaligned(as: UInt64.self))) }
+                )
             else { return nil }
         case .boolean:
             let target = values.pointer(to: UInt8.self)

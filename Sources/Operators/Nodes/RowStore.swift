@@ -67,12 +67,16 @@ final class RowStore {
 
     private func allocate() -> Int32 {
         if let row = free.popLast() { return row }
+        if count == keys.count {
+            // Many at once: it is asked for row by row.
+            let room = max(64, count * 2)
+            keys.reserve(room)
+            places.reserve(room)
+            values.reserve(room)
+            entryTimes.reserve(room)
+            states.reserve(room)
+        }
         count += 1
-        keys.reserve(count)
-        places.reserve(count)
-        values.reserve(count)
-        entryTimes.reserve(count)
-        states.reserve(count)
         return Int32(count - 1)
     }
 

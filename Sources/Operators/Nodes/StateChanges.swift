@@ -42,13 +42,19 @@ package struct StateChanges: Sendable {
     package private(set) var items: [Item] = []
     package private(set) var bytes: [UInt8] = []
     private var retained: [[Buffer]] = []
-    /// Bytes of all tails.
-    private var tailBytes = 0
+    private var lastPart: UInt8?
 
     package init() {}
 
-    /// Bytes of all changes in a journal, at most about.
-    package var journalBytes: Int { bytes.count + tailBytes + items.count * 20 }
+    /// Bytes of the longest key and value together.
+    package private(set) var longestBytes = 0
+    /// Whether something is deleted of a part that has had puts.
+    package private(set) var deletesAfterPuts = false
+    private var partsWithPuts: Set<UInt8> = []
+
+    private mutating func noteDeletion(_ part: UInt8) {
+        if !deletesAfterPuts && partsWithPuts.contains(part) { deletesAfterPuts = true }
+    }
 
     /// Keeps what tails lie in for as long as the changes are there.
     mutating func retain(_ buffers: [Buffer]) { retained.append(buffers) }
@@ -77,7 +83,11 @@ package struct StateChanges: Sendable {
         bytes.append(contentsOf: key)
         let valueStart = bytes.count
         value(&bytes)
-        tailBytes += tail?.count ?? 0
+        longestBytes = max(longestBytes, bytes.count - keyStart + (tail?.count ?? 0))
+        if lastPart != part {
+            partsWithPuts.insert(part)
+            lastPart = part
+        }
         items.append(
             Item(
                 change: .put, part: part, time: time, keyStart: keyStart, valueStart: valueStart,
@@ -89,6 +99,8 @@ package struct StateChanges: Sendable {
     ) {
         let keyStart = bytes.count
         bytes.append(contentsOf: key)
+        longestBytes = max(longestBytes, key.count)
+        noteDeletion(part)
         items.append(
             Item(
                 change: .delete, part: part, time: time, keyStart: keyStart,
@@ -96,6 +108,7 @@ package struct StateChanges: Sendable {
     }
 
     package mutating func deleteBelow(part: UInt8 = 0, time: Int64) {
+        noteDeletion(part)
         items.append(
             Item(
                 change: .deleteBelow, part: part, time: time, keyStart: bytes.count,

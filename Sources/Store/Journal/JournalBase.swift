@@ -16,13 +16,15 @@ enum JournalBase {
         }
     }
 
-    /// The same for a record that has become a base and been closed; it is written as it is.
+    /// The same for a record that is a base as it is.
     static func write(
-        _ record: inout JournalRecordBuilder, to path: String, _ header: SegmentHeader,
+        _ record: JournalRecordBuilder, to path: String, _ header: SegmentHeader,
         fileSystem: any FileSystem
     ) throws(StoreError) -> SegmentWriter {
         try write(to: path, header, fileSystem) { (writer) throws(StoreError) in
-            try record.withBlocks { (blocks) throws(StoreError) in try writer.append(&blocks) }
+            try record.stream(as: .base) { (blocks) throws(StoreError) in
+                try writer.append(&blocks)
+            }
         }
     }
 
@@ -61,7 +63,7 @@ enum JournalBase {
             }
         }
         builder.setMeta(state.meta)
-        _ = builder.close()
+        builder.close()
         try builder.withBlocks { (blocks) throws(StoreError) in try writer.append(&blocks) }
     }
 }
