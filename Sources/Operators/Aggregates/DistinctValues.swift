@@ -182,6 +182,8 @@ final class DistinctValues {
             }
             slot = (slot &+ 1) & slotMask
         }
+        // Before the value is in the arena, which this may replace.
+        makeRoom()
         let stored = arena.store(value.base, count: value.count)
         return insert(
             hash, UInt64(UInt(bitPattern: stored.base)), Int32(value.count), group)
@@ -195,7 +197,7 @@ final class DistinctValues {
     }
 
     private func insert(_ hash: UInt64, _ bits: UInt64, _ byteCount: Int32, _ group: Int32) -> Int {
-        if count == entryCapacity || (count + 1) * 2 > slotMask { grow() }
+        makeRoom()
         let entry = count
         (entries + entry).initialize(
             to: Entry(
@@ -214,7 +216,13 @@ final class DistinctValues {
         slots[slot] = hash & 0xffff_ffff_0000_0000 | UInt64(entry + 1)
     }
 
-    /// Makes room: by dropping the entries of groups that are gone if they are half of all.
+    /// Makes sure that one more entry fits.
+    @inline(__always)
+    private func makeRoom() {
+        if count == entryCapacity || (count + 1) * 2 > slotMask { grow() }
+    }
+
+    /// Drops the entries of groups that are gone if they are half of all, and doubles the table if not.
     private func grow() {
         if deadCount * 2 > count {
             dropDead()
@@ -392,7 +400,9 @@ extension DistinctValues {
             }
             restore(word: UInt64(bitPattern: column.integers[0]), seen, group)
         } else {
-            entries[entry(of: key, group)].seen |= seen
+            // First, as it may move the entries.
+            let entry = entry(of: key, group)
+            entries[entry].seen |= seen
         }
         return true
     }

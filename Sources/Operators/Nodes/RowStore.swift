@@ -69,7 +69,7 @@ final class RowStore {
         if let row = free.popLast() { return row }
         if count == keys.count {
             // Many at once: it is asked for row by row.
-            let room = max(64, count * 2)
+            let room = count + max(64, min(count, 4096))
             keys.reserve(room)
             places.reserve(room)
             values.reserve(room)

@@ -185,6 +185,10 @@ struct KeptState {
     }
     private(set) var entries: [Name: [UInt8]] = [:]
 
+    mutating func remove(where isGone: (Name) -> Bool) {
+        entries = entries.filter { !isGone($0.key) }
+    }
+
     mutating func apply(_ changes: StateChanges) {
         for item in changes.items {
             let key = Array(changes.bytes[item.keyStart..<item.valueStart])
