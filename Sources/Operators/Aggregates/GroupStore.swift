@@ -9,22 +9,60 @@ final class GroupStore {
     /// Rows in the group: the sum of their weights, never below 0.
     let rowCounts = GroupArray<Int64>(0)
     private let accumulators: [any Accumulator]
-    /// The values that a call keeps: all that stand, or for DISTINCT those that have been.
+    /// The values that a call keeps over rows that may be taken back, or in groups that merge: all
+    /// that stand.
     private let sets: [ValueSets?]
+    /// Those that DISTINCT calls have seen where rows are only added.
+    private let distinct: [DistinctValues]
+    /// For each call its place in `distinct`.
+    private let distinctOf: [Int?]
     private let isDirty = GroupArray<UInt8>(0)
     private var dirty: [Int32] = []
     private var free: [Int32] = []
     private var count = 0
     private var masked: Buffer = Buffer(capacity: 0)
 
-    init(calls: [AggregateCall]) {
+    /// - Parameter mergesGroups: Whether ``merge(_:into:)`` will be called. Groups then come and go one
+    ///   by one, and have sets of values of their own.
+    init(calls: [AggregateCall], mergesGroups: Bool = false) {
         self.calls = calls
         accumulators = calls.map { makeAccumulator($0) }
         sets = zip(calls, accumulators).map { call, accumulator in
             if let multiset = accumulator as? MultisetAccumulator { return multiset.sets }
-            guard call.isDistinct, let argument = call.argument else { return nil }
+            guard call.isDistinct, call.takesBack || mergesGroups, let argument = call.argument
+            else { return nil }
             return ValueSets(types: [argument.type], isCounted: call.takesBack)
         }
+        (distinct, distinctOf) =
+            mergesGroups ? ([], calls.map { _ in nil }) : GroupStore.sharedSets(calls)
+    }
+
+    /// The tables of DISTINCT calls over append-only input; calls with one column share one.
+    private static func sharedSets(_ calls: [AggregateCall]) -> ([DistinctValues], [Int?]) {
+        var members: [(argument: BoundExpression, calls: [Int])] = []
+        var places: [Int?] = []
+        for (index, call) in calls.enumerated() {
+            guard call.isDistinct, !call.takesBack, let argument = call.argument else {
+                places.append(nil)
+                continue
+            }
+            // Another argument than a column is null where the call's filter is not true.
+            var shared: Int?
+            if case .column = argument.root {
+                shared = members.firstIndex {
+                    $0.argument.root == argument.root
+                        && $0.calls.count < DistinctValues.callsMax
+                }
+            }
+            if let shared {
+                members[shared].calls.append(index)
+            } else {
+                members.append((argument, [index]))
+            }
+            places.append(shared ?? members.count - 1)
+        }
+        let sets = members.map { DistinctValues(type: $0.argument.type, calls: $0.calls) }
+        return (sets, places)
     }
 
     var liveCount: Int { count - free.count }
@@ -33,6 +71,7 @@ final class GroupStore {
     var memoryBytes: Int {
         let valueCount = sets.reduce(0) { $0 + ($1?.entryCount ?? 0) }
         return count * (32 + 24 * calls.count) + valueCount * 64
+            + distinct.reduce(0) { $0 + $1.memoryBytes }
     }
 
     func allocate() -> Int32 {
@@ -44,12 +83,14 @@ final class GroupStore {
         isDirty.reserve(count)
         for accumulator in accumulators { accumulator.reserve(count) }
         for set in sets { set?.reserve(count) }
+        for set in distinct { set.reserve(count) }
         return Int32(count - 1)
     }
 
     func release(_ group: Int32) {
         clear(group)
         for set in sets { set?.reset(Int(group)) }
+        for set in distinct { set.reset(Int(group)) }
         isDirty.base[Int(group)] = 0
         free.append(group)
     }
@@ -108,7 +149,8 @@ final class GroupStore {
         weights: UnsafePointer<Int32>?
     ) {
         markDirty(groups, count: count)
-        for index in calls.indices {
+        for set in distinct { update(set, groups, count: count, arguments) }
+        for index in calls.indices where distinctOf[index] == nil {
             let given = arguments[index]
             let isDistinct = calls[index].isDistinct && !calls[index].keepsValues
             guard given.filter != nil || isDistinct else {
@@ -117,8 +159,7 @@ final class GroupStore {
                     weights: weights)
                 continue
             }
-            if masked.capacity < count * 8 { masked = Buffer(capacity: count * 8) }
-            let mask = masked.pointer(to: Int32.self)
+            let mask = scratch(count)
             mask.update(from: groups, count: count)
             if let filter = given.filter {
                 let isTrue = filter.booleans
@@ -161,6 +202,41 @@ final class GroupStore {
         }
     }
 
+    /// Feeds the calls that share a set with the rows whose values are new to them.
+    private func update(
+        _ set: DistinctValues, _ groups: UnsafePointer<Int32>, count: Int, _ arguments: [Arguments]
+    ) {
+        guard let argument = arguments[set.calls[0]].argument else { return }
+        let mask = scratch(count)
+        let asking = UnsafeMutableRawPointer(mask + count).assumingMemoryBound(to: UInt32.self)
+        asking.initialize(repeating: 0, count: count)
+        for (place, call) in set.calls.enumerated() {
+            let bit: UInt32 = 1 << UInt32(place)
+            guard let filter = arguments[call].filter else {
+                for row in 0..<count { asking[row] |= bit }
+                continue
+            }
+            let isTrue = filter.booleans
+            let validity = filter.validityPointer
+            for row in 0..<count where isTrue[row] != 0 && validity?[row] != 0 {
+                asking[row] |= bit
+            }
+        }
+        set.add(groups, count: count, column: argument, asking: asking)
+        for (place, call) in set.calls.enumerated() {
+            let bit: UInt32 = 1 << UInt32(place)
+            for row in 0..<count { mask[row] = asking[row] & bit != 0 ? groups[row] : -1 }
+            accumulators[call].update(
+                mask, count: count, argument: argument, order: arguments[call].order, weights: nil)
+        }
+    }
+
+    /// Room for two numbers of 32 bits a row.
+    private func scratch(_ count: Int) -> UnsafeMutablePointer<Int32> {
+        if masked.capacity < count * 8 { masked = Buffer(capacity: count * 8) }
+        return masked.pointer(to: Int32.self)
+    }
+
     private func markDirty(_ groups: UnsafePointer<Int32>, count: Int) {
         let isDirty = isDirty.base
         for row in 0..<count {
@@ -179,6 +255,7 @@ final class GroupStore {
 
     /// Puts the groups that have changed and deletes those without rows; `prefix` is written first.
     func capture(into changes: inout StateChanges, prefix: (Int, inout [UInt8]) -> Void) {
+        changes.retain(distinct.map { $0.beginCapture(dirty) })
         for group in dirty {
             let group = Int(group)
             guard isDirty.base[group] != 0 else { continue }
@@ -187,6 +264,9 @@ final class GroupStore {
             for (index, set) in sets.enumerated() {
                 set?.capture(
                     group: group, key: key, time: times.base[group], call: index, into: &changes)
+            }
+            for set in distinct {
+                set.capture(group: group, key: key, time: times.base[group], into: &changes)
             }
             if rowCounts.base[group] == 0 {
                 changes.delete(time: times.base[group], key: key.bytes)
@@ -203,7 +283,7 @@ final class GroupStore {
 
     /// The parts that entries of this store have.
     var parts: [UInt8] {
-        sets.contains { $0 != nil } ? [0, ValueSets.part] : [0]
+        sets.contains { $0 != nil } || !distinct.isEmpty ? [0, ValueSets.part] : [0]
     }
 
     /// Takes back what ``capture(into:prefix:)`` wrote behind the prefix.
@@ -220,6 +300,11 @@ final class GroupStore {
     func restoreValue(
         _ value: StringView, count: UnsafeBufferPointer<UInt8>, call: Int, group: Int32
     ) throws(StateError) {
+        if calls.indices.contains(call), let place = distinctOf[call] {
+            guard distinct[place].restore(value, value: count, call: call, group: Int(group))
+            else { throw .damagedEntry }
+            return
+        }
         guard sets.indices.contains(call), let set = sets[call],
             set.restore(value, count: count, group: Int(group))
         else { throw .damagedEntry }

@@ -7,6 +7,8 @@ final class ValueSets {
     private let end: ValueSet.End?
     private let isCounted: Bool
     private var sets: [ValueSet?] = []
+    /// Entries in memory, standing or not.
+    private(set) var entryCount = 0
 
     /// - Parameters:
     ///   - types: The columns that make a value, first those it is ordered by.
@@ -24,12 +26,23 @@ final class ValueSets {
     }
 
     /// Forgets a group whose entries are gone from the checkpoint, too.
-    func reset(_ group: Int) { sets[group] = nil }
+    func reset(_ group: Int) {
+        entryCount -= sets[group]?.entryCount ?? 0
+        sets[group] = nil
+    }
 
     /// Takes all of a group's values back; the next checkpoint drops their entries.
-    func clear(_ group: Int) { sets[group]?.clear() }
+    func clear(_ group: Int) { change(group) { $0.clear() } }
 
     subscript(group: Int) -> ValueSet? { sets[group] }
+
+    /// Lets `body` change a group's set, if there is one, and keeps count of the entries.
+    private func change(_ group: Int, _ body: (ValueSet) -> Void) {
+        guard let set = sets[group] else { return }
+        entryCount -= set.entryCount
+        body(set)
+        entryCount += set.entryCount
+    }
 
     private func set(_ group: Int) -> ValueSet {
         if let known = sets[group] { return known }
@@ -55,7 +68,10 @@ final class ValueSets {
             if group < 0 { continue }
             var change: Int32 = 0
             if !columns.contains(where: { $0.isNull(row) }) {
-                change = set(group).add(views[row], weight: Int64(weights?[row] ?? 1))
+                let set = set(group)
+                entryCount -= set.entryCount
+                change = set.add(views[row], weight: Int64(weights?[row] ?? 1))
+                entryCount += set.entryCount
             }
             if change == 0 { groups[row] = -1 }
             changes?[row] = change
@@ -71,7 +87,9 @@ final class ValueSets {
         other.visit { values.append(($0, $1)) }
         values.sort { StringView.compare($0.key, $1.key) < 0 }
         let known = set(target)
+        entryCount -= known.entryCount
         let come = values.filter { known.add($0.key, weight: $0.count) > 0 }.map(\.key)
+        entryCount += known.entryCount
         guard let columns = codec.decode(come, retained: other.blocks) else {
             preconditionFailure("values of a set do not decode")
         }
@@ -85,7 +103,14 @@ final class ValueSets {
     func capture(
         group: Int, key: StringView, time: Int64, call: Int, into changes: inout StateChanges
     ) {
-        sets[group]?.takeChanges { value, count in
+        change(group) { capture($0, key, time, call, into: &changes) }
+    }
+
+    private func capture(
+        _ set: ValueSet, _ key: StringView, _ time: Int64, _ call: Int,
+        into changes: inout StateChanges
+    ) {
+        set.takeChanges { value, count in
             var bytes: [UInt8] = []
             bytes.append(littleEndian: UInt32(key.count))
             bytes.append(contentsOf: key.bytes)
@@ -126,9 +151,10 @@ final class ValueSets {
             count = read
         }
         guard reader.isAtEnd, codec.isKey(value) else { return false }
-        set(group).restore(value, count: count)
+        let set = set(group)
+        entryCount -= set.entryCount
+        set.restore(value, count: count)
+        entryCount += set.entryCount
         return true
     }
-
-    var entryCount: Int { sets.reduce(0) { $0 + ($1?.entryCount ?? 0) } }
 }

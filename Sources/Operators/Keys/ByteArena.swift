@@ -24,11 +24,30 @@ package struct ByteArena {
         return StringView(base: target, count: count)
     }
 
+    /// Room for `count` bytes, which the caller writes before it calls again.
+    package mutating func reserve(_ count: Int) -> UnsafeMutablePointer<UInt8> {
+        if blocks.isEmpty || used + count > capacity { grow(count) }
+        let target = blocks[blocks.count - 1].pointer(to: UInt8.self) + used
+        used += count
+        byteCount += count
+        return target
+    }
+
     private mutating func grow(_ count: Int) {
         let size = max(count, min(firstBlockBytes << min(blocks.count, 8), 1 << 20))
         let block = Buffer(capacity: size)
         blocks.append(block)
         capacity = block.capacity
         used = 0
+    }
+}
+
+extension StringView {
+    /// Copies another view's bytes; its header, and so the first four bytes, are known.
+    @inline(__always)
+    init(copying other: StringView, to target: UnsafeMutablePointer<UInt8>) {
+        memcpy(target, other.base, other.count)
+        self = other
+        base = UnsafePointer(target)
     }
 }

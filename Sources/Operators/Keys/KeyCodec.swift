@@ -47,36 +47,6 @@ package struct KeyCodec: Sendable {
             retained: column.retained + [nullKey])
     }
 
-    private func encodeRows(_ columns: [Column], count: Int) -> Column {
-        var sizes = [Int](repeating: 0, count: count)
-        for column in columns {
-            for row in 0..<count {
-                sizes[row] += column.isNull(row) ? 1 : KeyCodec.size(column, row)
-            }
-        }
-        let total = sizes.reduce(0, +)
-        let storage = Buffer(capacity: total)
-        let bytes = storage.pointer(to: UInt8.self)
-        var offsets = [Int](repeating: 0, count: count)
-        var next = 0
-        for row in 0..<count {
-            offsets[row] = next
-            next += sizes[row]
-        }
-        let starts = offsets
-        for column in columns {
-            for row in 0..<count {
-                offsets[row] += KeyCodec.write(column, row, to: bytes + offsets[row])
-            }
-        }
-        let values = Buffer(capacity: count * 16)
-        let views = values.pointer(to: StringView.self)
-        for row in 0..<count {
-            views[row] = StringView(base: bytes + starts[row], count: sizes[row])
-        }
-        return Column(type: .string, count: count, values: values, retained: [storage])
-    }
-
     /// Bytes of a value that is there, with its tag.
     static func size(_ column: Column, _ row: Int) -> Int {
         switch column.type {
@@ -152,7 +122,7 @@ package struct KeyCodec: Sendable {
         return bits >> 63 == 1 ? ~bits : bits | (1 << 63)
     }
 
-    private static func unordered(_ bits: UInt64) -> Double {
+    static func unordered(_ bits: UInt64) -> Double {
         Double(bitPattern: bits >> 63 == 1 ? bits & ~(1 << 63) : ~bits)
     }
 
@@ -164,18 +134,7 @@ package struct KeyCodec: Sendable {
     /// - Returns: nil when a key is not one of these types: it comes from a damaged checkpoint.
     package func decode(_ keys: [StringView], retained: [Buffer]) -> [Column]? {
         if isOneString { return [decodeStrings(keys, retained)] }
-        var builders = types.map { ColumnBuilder(type: $0, capacity: keys.count) }
-        var unescaped = ByteArena(firstBlockBytes: 512)
-        for key in keys {
-            var offset = 0
-            for index in types.indices {
-                guard KeyCodec.read(key, &offset, into: &builders[index], &unescaped) else {
-                    return nil
-                }
-            }
-            guard offset == key.count else { return nil }
-        }
-        return builders.map { $0.finish(retained: retained + unescaped.blocks) }
+        return decodeRows(keys, retained: retained)
     }
 
     /// Whether bytes from a checkpoint are a key of these types.
@@ -252,7 +211,7 @@ package struct KeyCodec: Sendable {
         return true
     }
 
-    private static func readString(
+    static func readString(
         _ key: StringView, _ offset: inout Int, _ unescaped: inout ByteArena
     ) -> StringView? {
         guard let end = stringEnd(key, offset) else { return nil }

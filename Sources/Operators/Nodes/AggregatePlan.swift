@@ -88,6 +88,8 @@ package struct AggregatePlan: Sendable {
 struct AggregateInput {
     private let plan: AggregatePlan
     private let evaluators: [ExpressionEvaluator]
+    /// The evaluator of each expression: of the groups, and then of the calls in order.
+    private let places: [Int]
     let codec: KeyCodec
 
     init(_ plan: AggregatePlan) {
@@ -104,7 +106,14 @@ struct AggregateInput {
                 expressions.append(AggregateInput.named(filter, "FILTER of \(call.label)"))
             }
         }
-        evaluators = expressions.map { ExpressionEvaluator($0) }
+        // Calls often have a filter or an argument in common.
+        var different: [BoundExpression] = []
+        places = expressions.map { expression in
+            if let known = different.firstIndex(of: expression) { return known }
+            different.append(expression)
+            return different.count - 1
+        }
+        evaluators = different.map { ExpressionEvaluator($0) }
         codec = KeyCodec(types: plan.groups.map(\.expression.type))
     }
 
@@ -157,14 +166,15 @@ struct AggregateInput {
         func column(_ expression: BoundExpression?) -> Column? {
             guard expression != nil else { return nil }
             next += 1
-            return rows.columns[next - 1]
+            return rows.columns[places[next - 1]]
         }
         let arguments = plan.calls.map { call in
             GroupStore.Arguments(
                 argument: column(call.argument), order: column(call.order),
                 filter: column(call.filter))
         }
-        let keys = codec.encode(Array(rows.columns[..<plan.groups.count]), count: rows.batch.count)
+        let keys = codec.encode(
+            places[..<plan.groups.count].map { rows.columns[$0] }, count: rows.batch.count)
         return Rows(batch: rows.batch, keys: keys, arguments: arguments)
     }
 }

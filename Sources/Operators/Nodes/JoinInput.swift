@@ -147,7 +147,7 @@ final class JoinPairs {
         let rowtime = Buffer(capacity: count * 8)
         let later = rowtime.pointer(to: Int64.self)
         for place in 0..<count {
-            later[place] = max(times(place), others.times.base[Int(other[place])])
+            later[place] = max(times(place), others.slots.base[Int(other[place])].time)
         }
         let batch = Batch(
             columns: side == .left ? ownColumns + otherColumns : otherColumns + ownColumns,

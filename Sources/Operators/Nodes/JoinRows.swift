@@ -7,23 +7,30 @@ final class JoinRows {
     let side: JoinSide
     let keyCodec: KeyCodec
     let rowCodec: KeyCodec
-    let times = GroupArray<Int64>(0)
-    /// The first time of a partner; used where it is not the same distance for every row.
-    let opens = GroupArray<Int64>(.min)
-    /// When the row is let go: once the watermark is behind it.
-    let closes = GroupArray<Int64>(0)
-    /// How many partners stand, or whether there was one: the operator's affair.
-    let matches = GroupArray<Int32>(0)
-    let bytes = GroupArray<StringView>(.empty)
-    /// The row behind and before it under its key, −1 at the ends.
-    let next = GroupArray<Int32>(-1)
-    let previous = GroupArray<Int32>(-1)
+    /// A row by its number: side by side, so that one that comes or goes touches one or two lines of
+    /// the cache, not ten.
+    struct Slot: BitwiseCopyable {
+        var time: Int64 = 0
+        /// The first time of a partner; used where it is not the same distance for every row.
+        var opens = Int64.min
+        /// When the row is let go: once the watermark is behind it.
+        var closes: Int64 = 0
+        var bytes = StringView.empty
+        /// How many partners stand, or whether there was one: the operator's affair.
+        var matches: Int32 = 0
+        /// The row behind and before it under its key, −1 at the ends.
+        var next: Int32 = -1
+        var previous: Int32 = -1
+        fileprivate(set) var key: Int32 = 0
+        fileprivate(set) var number: Int64 = 0
+        fileprivate(set) var state: UInt8 = 0
+        /// The row's place among those that are being decoded, −1 outside of that.
+        fileprivate var mark: Int32 = -1
+    }
+    let slots = GroupArray<Slot>(Slot())
     /// By key number: the ends of its rows, −1 where it has none.
     let lasts = GroupArray<Int32>(-1)
     let firsts = GroupArray<Int32>(-1)
-    private let numbers = GroupArray<Int64>(0)
-    private let keyOf = GroupArray<Int32>(0)
-    private let states = GroupArray<UInt8>(0)
     private(set) var keys = KeyTable()
     private var arena = ByteArena()
     private var free: [Int32] = []
@@ -51,7 +58,9 @@ final class JoinRows {
     var count: Int { slotCount - free.count }
 
     /// Bytes of memory, about.
-    var memoryBytes: Int { slotCount * 74 + arena.byteCount + keys.memoryBytes }
+    var memoryBytes: Int {
+        slotCount * MemoryLayout<Slot>.stride + arena.byteCount + keys.memoryBytes
+    }
 
     // MARK: Rows
 
@@ -63,9 +72,11 @@ final class JoinRows {
     ) -> Int32 {
         let slot = add(row, key: key, time: time, opens: open, closes: close, number: nextNumber)
         nextNumber += 1
-        let key = Int(keyOf.base[Int(slot)])
+        let key = Int(slots.base[Int(slot)].key)
         var before = lasts.base[key]
-        while before >= 0 && times.base[Int(before)] > time { before = previous.base[Int(before)] }
+        while before >= 0 && slots.base[Int(before)].time > time {
+            before = slots.base[Int(before)].previous
+        }
         link(slot, behind: before, key: key)
         markDirty(slot)
         return slot
@@ -73,11 +84,15 @@ final class JoinRows {
 
     /// Takes a row out from under its key; its values stay until ``release(_:)``.
     func unlink(_ slot: Int32) {
-        let key = Int(keyOf.base[Int(slot)])
-        let before = previous.base[Int(slot)]
-        let behind = next.base[Int(slot)]
-        if before >= 0 { next.base[Int(before)] = behind } else { firsts.base[key] = behind }
-        if behind >= 0 { previous.base[Int(behind)] = before } else { lasts.base[key] = before }
+        let key = Int(slots.base[Int(slot)].key)
+        let before = slots.base[Int(slot)].previous
+        let behind = slots.base[Int(slot)].next
+        if before >= 0 { slots.base[Int(before)].next = behind } else { firsts.base[key] = behind }
+        if behind >= 0 {
+            slots.base[Int(behind)].previous = before
+        } else {
+            lasts.base[key] = before
+        }
         if firsts.base[key] < 0 { liveKeyCount -= 1 }
     }
 
@@ -86,13 +101,13 @@ final class JoinRows {
     /// - Parameter isExpired: The checkpoint's entry goes by its time, not by itself.
     func release(_ slot: Int32, isExpired: Bool) {
         let index = Int(slot)
-        if !isExpired, states.base[index] & State.isKept != 0 {
+        if !isExpired, slots.base[index].state & State.isKept != 0 {
             withEntryKey(slot) {
-                deletions.delete(part: side.part, time: closes.base[index], key: $0)
+                deletions.delete(part: side.part, time: slots.base[index].closes, key: $0)
             }
         }
-        liveBytes -= bytes.base[index].count
-        states.base[index] = 0
+        liveBytes -= slots.base[index].bytes.count
+        slots.base[index].state = 0
         free.append(slot)
     }
 
@@ -103,9 +118,9 @@ final class JoinRows {
     func compact() {
         if arena.byteCount > 2 * liveBytes + 1 << 16 {
             var dense = ByteArena()
-            for index in 0..<slotCount where states.base[index] & State.isLive != 0 {
-                bytes.base[index] = dense.store(
-                    bytes.base[index].base, count: bytes.base[index].count)
+            for index in 0..<slotCount where slots.base[index].state & State.isLive != 0 {
+                slots.base[index].bytes = dense.store(
+                    slots.base[index].bytes.base, count: slots.base[index].bytes.count)
             }
             arena = dense
         }
@@ -119,8 +134,8 @@ final class JoinRows {
             lasts.base[number] = lasts.base[key]
             var slot = firsts.base[number]
             while slot >= 0 {
-                keyOf.base[Int(slot)] = Int32(number)
-                slot = next.base[Int(slot)]
+                slots.base[Int(slot)].key = Int32(number)
+                slot = slots.base[Int(slot)].next
             }
         }
         for key in dense.count..<keys.count {
@@ -130,7 +145,7 @@ final class JoinRows {
         keys = dense
     }
 
-    func isLive(_ slot: Int32) -> Bool { states.base[Int(slot)] & State.isLive != 0 }
+    func isLive(_ slot: Int32) -> Bool { slots.base[Int(slot)].state & State.isLive != 0 }
 
     /// The last row of a key with these bytes: of the same time if there is one.
     ///
@@ -142,36 +157,50 @@ final class JoinRows {
         var found: Int32?
         var slot = lasts.base[Int(number)]
         while slot >= 0 {
-            if bytes.base[Int(slot)] == row {
-                if times.base[Int(slot)] == time { return slot }
+            if slots.base[Int(slot)].bytes == row {
+                if slots.base[Int(slot)].time == time { return slot }
                 if !isExact { found = found ?? slot }
             }
-            slot = previous.base[Int(slot)]
+            slot = slots.base[Int(slot)].previous
         }
         return found
     }
 
-    /// The columns of rows.
-    func columns(_ slots: UnsafeBufferPointer<Int32>) -> [Column] {
-        let views = slots.map { bytes.base[Int($0)] }
+    /// The columns of rows. Each is decoded once, however often it stands there: an auction of q9 has
+    /// hundreds of bids in a batch.
+    func columns(_ rows: UnsafeBufferPointer<Int32>) -> [Column] {
+        let slots = slots.base
+        let gathered = Buffer(capacity: rows.count * 4)
+        let places = gathered.pointer(to: Int32.self)
+        var views: [StringView] = []
+        views.reserveCapacity(rows.count)
+        for (index, row) in rows.enumerated() {
+            if slots[Int(row)].mark < 0 {
+                slots[Int(row)].mark = Int32(truncatingIfNeeded: views.count)
+                views.append(slots[Int(row)].bytes)
+            }
+            places[index] = slots[Int(row)].mark
+        }
+        for row in rows { slots[Int(row)].mark = -1 }
         guard let columns = rowCodec.decode(views, retained: arena.blocks) else {
             preconditionFailure("rows of a join do not decode")
         }
-        return columns
+        if views.count == rows.count { return columns }
+        return columns.map { $0.gathered(places, count: rows.count) }
     }
 
     /// Orders rows by key, then by their bytes.
     func compareContents(_ a: Int32, _ b: Int32) -> Int {
-        let first = keys.entries[Int(keyOf.base[Int(a)])].key
-        let second = keys.entries[Int(keyOf.base[Int(b)])].key
+        let first = keys.entries[Int(slots.base[Int(a)].key)].key
+        let second = keys.entries[Int(slots.base[Int(b)].key)].key
         let order = StringView.compare(first, second)
         return order != 0
-            ? order : StringView.compare(bytes.base[Int(a)], bytes.base[Int(b)])
+            ? order : StringView.compare(slots.base[Int(a)].bytes, slots.base[Int(b)].bytes)
     }
 
     func markDirty(_ slot: Int32) {
-        guard states.base[Int(slot)] & State.isDirty == 0 else { return }
-        states.base[Int(slot)] |= State.isDirty
+        guard slots.base[Int(slot)].state & State.isDirty == 0 else { return }
+        slots.base[Int(slot)].state |= State.isDirty
         dirty.append(slot)
     }
 
@@ -190,32 +219,25 @@ final class JoinRows {
             lasts.reserve(keys.count)
         }
         if firsts.base[Int(known)] < 0 { liveKeyCount += 1 }
-        keyOf.base[index] = known
-        bytes.base[index] = arena.store(row.base, count: row.count)
+        slots.base[index] = Slot(
+            time: time, opens: open, closes: close, bytes: arena.store(row.base, count: row.count),
+            key: known, number: number, state: State.isLive)
         liveBytes += row.count
-        times.base[index] = time
-        opens.base[index] = open
-        closes.base[index] = close
-        matches.base[index] = 0
-        numbers.base[index] = number
-        states.base[index] = State.isLive
         return slot
     }
 
     private func link(_ slot: Int32, behind before: Int32, key: Int) {
-        let behind = before >= 0 ? next.base[Int(before)] : firsts.base[key]
-        previous.base[Int(slot)] = before
-        next.base[Int(slot)] = behind
-        if before >= 0 { next.base[Int(before)] = slot } else { firsts.base[key] = slot }
-        if behind >= 0 { previous.base[Int(behind)] = slot } else { lasts.base[key] = slot }
+        let behind = before >= 0 ? slots.base[Int(before)].next : firsts.base[key]
+        slots.base[Int(slot)].previous = before
+        slots.base[Int(slot)].next = behind
+        if before >= 0 { slots.base[Int(before)].next = slot } else { firsts.base[key] = slot }
+        if behind >= 0 { slots.base[Int(behind)].previous = slot } else { lasts.base[key] = slot }
     }
 
     private func allocate() -> Int32 {
+        // Many at once: it is asked for row by row.
+        if slotCount == slots.count { slots.reserve(slotCount + max(64, min(slotCount, 4096))) }
         slotCount += 1
-        for array in [times, opens, closes, numbers] { array.reserve(slotCount) }
-        for array in [matches, next, previous, keyOf] { array.reserve(slotCount) }
-        bytes.reserve(slotCount)
-        states.reserve(slotCount)
         return Int32(slotCount - 1)
     }
 
@@ -223,11 +245,11 @@ final class JoinRows {
 
     /// An entry's name is the row's key and, as 8 bytes, its number among all rows of the side.
     private func withEntryKey(_ slot: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
-        let key = keys.entries[Int(keyOf.base[Int(slot)])].key
+        let key = keys.entries[Int(slots.base[Int(slot)].key)].key
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: key.count + 8) { name in
             _ = name.update(from: key.bytes)
             UnsafeMutableRawPointer(name.baseAddress! + key.count).storeBytes(
-                of: numbers.base[Int(slot)].bigEndian, as: Int64.self)
+                of: slots.base[Int(slot)].number.bigEndian, as: Int64.self)
             body(UnsafeBufferPointer(name))
         }
     }
@@ -242,16 +264,20 @@ final class JoinRows {
             }
         }
         deletions = StateChanges()
+        changes.retain(arena.blocks)
+        changes.reserve(dirty.count, byteCount: dirty.count * 48)
         for slot in dirty {
             let index = Int(slot)
-            guard states.base[index] & State.isDirty != 0 else { continue }
-            states.base[index] = State.isLive | State.isKept
+            guard slots.base[index].state & State.isDirty != 0 else { continue }
+            slots.base[index].state = State.isLive | State.isKept
             withEntryKey(slot) { name in
-                changes.put(part: side.part, time: closes.base[index], key: name) { value in
-                    value.append(littleEndian: times.base[index])
-                    value.append(littleEndian: opens.base[index])
-                    value.append(littleEndian: matches.base[index])
-                    value.append(contentsOf: bytes.base[index].bytes)
+                changes.put(
+                    part: side.part, time: slots.base[index].closes, key: name,
+                    tail: slots.base[index].bytes
+                ) { value in
+                    value.append(littleEndian: slots.base[index].time)
+                    value.append(littleEndian: slots.base[index].opens)
+                    value.append(littleEndian: slots.base[index].matches)
                 }
             }
         }
@@ -273,8 +299,8 @@ final class JoinRows {
         else { throw .damagedEntry }
         let slot = add(
             StringView(row), key: key, time: time, opens: open, closes: entry.time, number: number)
-        matches.base[Int(slot)] = count
-        states.base[Int(slot)] |= State.isKept
+        slots.base[Int(slot)].matches = count
+        slots.base[Int(slot)].state |= State.isKept
         nextNumber = max(nextNumber, number + 1)
     }
 
@@ -282,16 +308,16 @@ final class JoinRows {
     ///
     /// - Returns: All of them.
     func finishRestoring() -> [Int32] {
-        let slots = (0..<Int32(slotCount)).sorted { a, b in
+        let restored = (0..<Int32(slotCount)).sorted { a, b in
             let (a, b) = (Int(a), Int(b))
-            return (keyOf.base[a], times.base[a], numbers.base[a])
-                < (keyOf.base[b], times.base[b], numbers.base[b])
+            return (slots.base[a].key, slots.base[a].time, slots.base[a].number)
+                < (slots.base[b].key, slots.base[b].time, slots.base[b].number)
         }
         liveKeyCount = keys.count
-        for slot in slots {
-            let key = Int(keyOf.base[Int(slot)])
+        for slot in restored {
+            let key = Int(slots.base[Int(slot)].key)
             link(slot, behind: lasts.base[key], key: key)
         }
-        return slots
+        return restored
     }
 }

@@ -66,6 +66,12 @@ package protocol OperatorOutput: AnyObject {
     /// Rows of a join without a partner; the operator's input columns.
     func emitUnmatched(_ batch: Batch)
 
+    /// Whether anybody reads unmatched rows; otherwise they are only counted.
+    var readsUnmatched: Bool { get }
+
+    /// Counts rows without a partner that nobody reads.
+    func countUnmatched(_ count: Int)
+
     /// Rows that could not be evaluated, with the reason of each and the columns they have.
     func reject(_ batch: Batch, schema: Schema, reasons: [String])
 
@@ -79,6 +85,11 @@ extension OperatorOutput {
             batch.replacingColumns([texts]), schema: Schema([Field("raw", .string)]),
             reasons: reasons)
     }
+}
+
+extension OperatorOutput {
+    package var readsUnmatched: Bool { true }
+    package func countUnmatched(_ count: Int) {}
 }
 
 package struct StateSize: Sendable {

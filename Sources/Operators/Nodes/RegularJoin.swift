@@ -157,7 +157,7 @@ package final class RegularJoin: Operator {
             }
             let matching = pairs.matching(
                 input.columns,
-                times: { own.times.base[Int(operations[Int(places[$0])].slot)] }, of: side,
+                times: { own.slots.base[Int(operations[Int(places[$0])].slot)].time }, of: side,
                 others: others, weights: weights, now: now, to: output)
             for row in 0..<matching.count {
                 let place = matching.physicalRow(row)
@@ -167,16 +167,16 @@ package final class RegularJoin: Operator {
             }
         }
         for (place, operation) in operations.enumerated() {
-            let ownTime = own.times.base[Int(operation.slot)]
+            let ownTime = own.slots.base[Int(operation.slot)].time
             guard key[operation.row] >= 0, input.isMatchable(operation.row) else { continue }
             var partner = others.firsts.base[Int(key[operation.row])]
             while partner >= 0 {
-                if isWithinLife(ownTime, others.times.base[Int(partner)]) {
+                if isWithinLife(ownTime, others.slots.base[Int(partner)].time) {
                     pairs.append(operation.row, partner)
                     places.append(Int32(place))
                     if pairs.isFull { flush() }
                 }
-                partner = others.next.base[Int(partner)]
+                partner = others.slots.base[Int(partner)].next
             }
         }
         flush()
@@ -201,22 +201,22 @@ package final class RegularJoin: Operator {
             while pair < partners.slots.count && partners.operations[pair] == place { pair += 1 }
             let index = Int(operation.slot)
             let sign: Int32 = operation.isInsertion ? 1 : -1
-            if operation.isInsertion { own.matches.base[index] = Int32(pair - first) }
-            if plan.keeps(side), own.matches.base[index] == 0 {
-                changes.add(row: operation.row, other: -1, time: own.times.base[index], sign)
+            if operation.isInsertion { own.slots.base[index].matches = Int32(pair - first) }
+            if plan.keeps(side), own.slots.base[index].matches == 0 {
+                changes.add(row: operation.row, other: -1, time: own.slots.base[index].time, sign)
             }
             for place in first..<pair {
                 let partner = partners.slots[place]
                 changes.add(
                     row: operation.row, other: partner, time: partners.times[place], sign)
                 guard keepsOthers else { continue }
-                let count = others.matches.base[Int(partner)]
+                let count = others.slots.base[Int(partner)].matches
                 let isAlone = operation.isInsertion ? count == 0 : count == 1
-                others.matches.base[Int(partner)] = max(0, count + sign)
+                others.slots.base[Int(partner)].matches = max(0, count + sign)
                 others.markDirty(partner)
                 if isAlone {
                     changes.add(
-                        row: -1, other: partner, time: others.times.base[Int(partner)], -sign)
+                        row: -1, other: partner, time: others.slots.base[Int(partner)].time, -sign)
                 }
             }
         }
@@ -231,7 +231,9 @@ package final class RegularJoin: Operator {
         for rows in sides {
             while let slot = due[rows.side.rawValue].pop(below: watermark) {
                 // A row that was taken back may have left its number to another.
-                guard rows.isLive(slot), rows.closes.base[Int(slot)] < watermark else { continue }
+                guard rows.isLive(slot), rows.slots.base[Int(slot)].closes < watermark else {
+                    continue
+                }
                 rows.unlink(slot)
                 rows.release(slot, isExpired: true)
                 hasClosed = true
@@ -260,7 +262,7 @@ package final class RegularJoin: Operator {
         self.watermark = watermark
         for rows in sides {
             for slot in rows.finishRestoring() where timeToLiveMicros != nil {
-                due[rows.side.rawValue].push(slot, at: rows.closes.base[Int(slot)])
+                due[rows.side.rawValue].push(slot, at: rows.slots.base[Int(slot)].closes)
             }
         }
     }

@@ -53,9 +53,11 @@ final class RowStore {
     ) -> Int32 {
         let row = allocate()
         let index = Int(row)
-        keys.base[index] = arena.store(key.base, count: key.count)
-        places.base[index] = arena.store(place.base, count: place.count)
-        self.values.base[index] = arena.store(values.base, count: values.count)
+        let target = arena.reserve(key.count + place.count + values.count)
+        keys.base[index] = StringView(copying: key, to: target)
+        places.base[index] = StringView(copying: place, to: target + key.count)
+        self.values.base[index] = StringView(
+            copying: values, to: target + key.count + place.count)
         entryTimes.base[index] = entryTime
         states.base[index] = RowStore.isLive | RowStore.isDirty
         dirty.append(row)
@@ -65,12 +67,16 @@ final class RowStore {
 
     private func allocate() -> Int32 {
         if let row = free.popLast() { return row }
+        if count == keys.count {
+            // Many at once: it is asked for row by row.
+            let room = count + max(64, min(count, 4096))
+            keys.reserve(room)
+            places.reserve(room)
+            values.reserve(room)
+            entryTimes.reserve(room)
+            states.reserve(room)
+        }
         count += 1
-        keys.reserve(count)
-        places.reserve(count)
-        values.reserve(count)
-        entryTimes.reserve(count)
-        states.reserve(count)
         return Int32(count - 1)
     }
 
@@ -141,6 +147,8 @@ final class RowStore {
         removed.removeAll(keepingCapacity: true)
         removedBytes.removeAll(keepingCapacity: true)
         var name: [UInt8] = []
+        changes.retain(arena.blocks)
+        changes.reserve(dirty.count, byteCount: dirty.count * 80)
         for row in dirty {
             let index = Int(row)
             guard states.base[index] & RowStore.isDirty != 0 else { continue }
@@ -148,10 +156,11 @@ final class RowStore {
             name.removeAll(keepingCapacity: true)
             append(entryKeyOf: index, to: &name)
             name.withUnsafeBufferPointer {
-                changes.put(part: part, time: entryTimes.base[index], key: $0) { bytes in
+                changes.put(
+                    part: part, time: entryTimes.base[index], key: $0, tail: values.base[index]
+                ) { bytes in
                     bytes.append(littleEndian: UInt32(places.base[index].count))
                     bytes.append(contentsOf: places.base[index].bytes)
-                    bytes.append(contentsOf: values.base[index].bytes)
                 }
             }
         }

@@ -47,7 +47,7 @@ package final class SessionAggregate: Operator {
         self.plan = plan
         gap = gapMicros
         input = AggregateInput(plan)
-        store = GroupStore(calls: plan.calls)
+        store = GroupStore(calls: plan.calls, mergesGroups: true)
         results = WindowResults(plan, codec: input.codec, store: store)
     }
 

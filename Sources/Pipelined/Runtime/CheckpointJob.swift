@@ -40,7 +40,7 @@ final class CheckpointJob: @unchecked Sendable {
         }
         var record = JournalRecordBuilder()
         for node in droppedNodes { record.dropNode(node: node) }
-        for (node, changes) in changes { changes.add(to: &record, node: node) }
+        for (node, changes) in changes { record.add(NodeChanges(node: node, changes: changes)) }
         record.setMeta(meta.encoded())
         do throws(StoreError) {
             try journal.commit(&record)
@@ -80,12 +80,22 @@ enum StateNode {
     }
 }
 
-extension StateChanges {
-    /// Adds the changes to a journal's record.
-    func add(to record: inout JournalRecordBuilder, node: String) {
+/// The changes of one node, as the journal takes them while it writes.
+private struct NodeChanges: JournalPart {
+    let node: String
+    let changes: StateChanges
+
+    var longestBytes: Int { changes.longestBytes }
+    var nodeBytes: Int { node.utf8.count + 2 }
+    var isBase: Bool { !changes.deletesAfterPuts }
+
+    func add(
+        to record: inout JournalRecordBuilder,
+        next: (inout JournalRecordBuilder) throws(StoreError) -> Void
+    ) throws(StoreError) {
         var keys: [UInt8: [UInt8]] = [:]
-        bytes.withUnsafeBytes { raw in
-            for item in items {
+        try changes.bytes.span.bytes.withUnsafeBytes { raw throws(StoreError) in
+            for item in changes.items {
                 let nodeKey: [UInt8]
                 if let known = keys[item.part] {
                     nodeKey = known
@@ -98,10 +108,12 @@ extension StateChanges {
                 case .put:
                     record.put(
                         node: nodeKey, key: key, time: item.time,
-                        value: UnsafeRawBufferPointer(rebasing: raw[item.valueStart..<item.end]))
+                        value: UnsafeRawBufferPointer(rebasing: raw[item.valueStart..<item.end]),
+                        tail: UnsafeRawBufferPointer(item.tail.bytes))
                 case .delete: record.delete(node: nodeKey, key: key, time: item.time)
                 case .deleteBelow: record.deleteBelow(node: nodeKey, time: item.time)
                 }
+                try next(&record)
             }
         }
     }

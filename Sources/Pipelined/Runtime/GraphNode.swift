@@ -181,6 +181,10 @@ final class GraphNode: BatchReceiver, OperatorOutput {
         unmatched.send(batch)
     }
 
+    var readsUnmatched: Bool { unmatched.isRead || !unmatched.taps.isEmpty }
+
+    func countUnmatched(_ count: Int) { counters.unmatched += Int64(count) }
+
     func reject(_ batch: Batch, schema: Schema, reasons: [String]) {
         invalid.reject(batch, schema: schema, reasons: reasons)
     }

@@ -11,6 +11,27 @@ enum JournalBase {
         _ state: RecoveredState, to path: String, _ header: SegmentHeader, blockBytes: Int,
         fileSystem: any FileSystem
     ) throws(StoreError) -> SegmentWriter {
+        try write(to: path, header, fileSystem) { (writer) throws(StoreError) in
+            try fill(writer, state, blockBytes)
+        }
+    }
+
+    /// The same for a record that is a base as it is.
+    static func write(
+        _ record: JournalRecordBuilder, to path: String, _ header: SegmentHeader,
+        fileSystem: any FileSystem
+    ) throws(StoreError) -> SegmentWriter {
+        try write(to: path, header, fileSystem) { (writer) throws(StoreError) in
+            try record.stream(as: .base) { (blocks) throws(StoreError) in
+                try writer.append(&blocks)
+            }
+        }
+    }
+
+    private static func write(
+        to path: String, _ header: SegmentHeader, _ fileSystem: any FileSystem,
+        _ fill: (SegmentWriter) throws(StoreError) -> Void
+    ) throws(StoreError) -> SegmentWriter {
         let writer: SegmentWriter
         do throws(StoreError) {
             writer = try SegmentWriter.create(path, header, fileSystem: fileSystem)
@@ -19,7 +40,7 @@ enum JournalBase {
             throw error
         }
         do throws(StoreError) {
-            try fill(writer, state, blockBytes)
+            try fill(writer)
             try writer.sync()
             return writer
         } catch {
@@ -42,7 +63,7 @@ enum JournalBase {
             }
         }
         builder.setMeta(state.meta)
-        _ = builder.close()
+        builder.close()
         try builder.withBlocks { (blocks) throws(StoreError) in try writer.append(&blocks) }
     }
 }

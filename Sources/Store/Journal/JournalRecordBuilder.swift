@@ -8,11 +8,18 @@ package struct JournalRecordBuilder: Sendable {
     private var node: [UInt8] = []
     /// Whether the open block says which node its changes are of.
     private var namesNode = false
-    private let type: BlockType
+    private var nodeHasPuts = false
+    private var type: BlockType
     private let blockBytes: Int
     private(set) var meta: [UInt8]?
     /// The object that is too large and its size in bytes.
     private(set) var excess: (object: String, bytes: Int, limit: Int)?
+    /// The nodes that have had a put.
+    private var nodesWithPuts: Set<[UInt8]> = []
+    /// Whether every change but the puts came before its node's first put.
+    private var isPlainBase = true
+    /// What is added while the record is written.
+    private(set) var parts: [any JournalPart] = []
 
     package init() { self.init(type: .changes, blockBytes: 256 << 10) }
 
@@ -22,7 +29,7 @@ package struct JournalRecordBuilder: Sendable {
         self.blockBytes = blockBytes
     }
 
-    package var isEmpty: Bool { blocks.isEmpty && meta == nil }
+    package var isEmpty: Bool { blocks.isEmpty && meta == nil && parts.isEmpty }
     /// How many bytes the changes take so far.
     package var byteCount: Int { blocks.bytes.count }
 
@@ -36,24 +43,35 @@ package struct JournalRecordBuilder: Sendable {
     }
 
     /// Adds an entry, or gives the one of this node, time and key another value.
+    ///
+    /// - Parameter tail: What is behind `value` in the entry's value.
     package mutating func put(
-        node: [UInt8], key: UnsafeRawBufferPointer, time: Int64, value: UnsafeRawBufferPointer
+        node: [UInt8], key: UnsafeRawBufferPointer, time: Int64, value: UnsafeRawBufferPointer,
+        tail: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
     ) {
-        let (content, overflow) = key.count.addingReportingOverflow(value.count)
+        // Lengths of what is in memory.
+        let valueCount = value.count &+ tail.count
+        let (content, overflow) = key.count.addingReportingOverflow(valueCount)
         guard !overflow, content <= JournalFormat.entryBytesMax else {
             return refuse("an entry", overflow ? Int.max : content, JournalFormat.entryBytesMax)
         }
         let head = JournalFormat.putHeadBytes
         guard begin(node, JournalFormat.putHeadBytes + content) else { return }
+        if !nodeHasPuts {
+            nodesWithPuts.insert(node)
+            nodeHasPuts = true
+        }
         blocks.noteRow(time: time)
         blocks.appendPayload(head + content) { bytes in
             bytes.store(JournalFormat.Code.put.rawValue, at: 0)
             bytes.store(time, at: 1)
             bytes.store(UInt32(key.count), at: 9)
-            bytes.store(UInt32(value.count), at: 13)
+            bytes.store(UInt32(valueCount), at: 13)
             UnsafeMutableRawBufferPointer(rebasing: bytes[head...]).copyMemory(from: key)
             UnsafeMutableRawBufferPointer(rebasing: bytes[(head + key.count)...])
                 .copyMemory(from: value)
+            UnsafeMutableRawBufferPointer(rebasing: bytes[(head + key.count + value.count)...])
+                .copyMemory(from: tail)
         }
     }
 
@@ -70,6 +88,7 @@ package struct JournalRecordBuilder: Sendable {
         }
         let head = JournalFormat.deleteHeadBytes
         guard begin(node, head + key.count) else { return }
+        if nodeHasPuts { isPlainBase = false }
         blocks.noteRow(time: time)
         blocks.appendPayload(head + key.count) { bytes in
             bytes.store(JournalFormat.Code.delete.rawValue, at: 0)
@@ -86,6 +105,7 @@ package struct JournalRecordBuilder: Sendable {
     /// Removes all entries of the node whose time is less than `time`.
     package mutating func deleteBelow(node: [UInt8], time: Int64) {
         guard begin(node, 9) else { return }
+        if nodeHasPuts { isPlainBase = false }
         blocks.noteRow(time: time)
         blocks.appendPayload(9) { bytes in
             bytes.store(JournalFormat.Code.deleteBelow.rawValue, at: 0)
@@ -96,6 +116,7 @@ package struct JournalRecordBuilder: Sendable {
     /// Removes all entries of the node.
     package mutating func dropNode(node: [UInt8]) {
         guard begin(node, 1) else { return }
+        if nodeHasPuts { isPlainBase = false }
         blocks.noteRow(time: 0)
         blocks.appendPayload(1) { $0.store(JournalFormat.Code.dropNode.rawValue, at: 0) }
     }
@@ -106,13 +127,49 @@ package struct JournalRecordBuilder: Sendable {
         namesNode = false
         meta = nil
         excess = nil
+        parts = []
+        nodesWithPuts = []
+        nodeHasPuts = false
+        isPlainBase = true
     }
 
+    /// Adds changes that come after those that are there when the record is written.
+    package mutating func add(_ part: any JournalPart) { parts.append(part) }
+
+    /// The same record with everything in its bytes.
+    func complete() -> JournalRecordBuilder {
+        var result = self
+        result.parts = []
+        for part in parts { try? part.add(to: &result) { (_) throws(StoreError) in } }
+        return result
+    }
+
+    /// Adds the parts and ends the record, as blocks of `type`; what is there is written whenever it
+    /// has reached a certain size.
+    func stream(
+        as type: BlockType, _ write: (inout BlockBuffer) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        var stream = self
+        stream.parts = []
+        stream.type = type
+        stream.blocks.retype(type)
+        for part in parts {
+            try part.add(to: &stream) { (stream) throws(StoreError) in
+                if stream.byteCount >= JournalRecordBuilder.streamedBytes {
+                    try stream.drain(write)
+                }
+            }
+        }
+        stream.close()
+        try write(&stream.blocks)
+    }
+
+    /// Short enough to be in a cache when it is written: the kernel takes four times as long for
+    /// 256 MiB in one piece.
+    private static let streamedBytes = 1 << 20
+
     /// Adds the meta and ends the last block.
-    ///
-    /// - Returns: Where the record stood, for ``reopen(_:)`` after a commit that was refused.
-    mutating func close() -> BlockBuffer.Savepoint {
-        let savepoint = blocks.savepoint
+    mutating func close() {
         if let meta {
             roll(for: meta.count + 5)
             blocks.appendPayload(meta.count + 5) { bytes in
@@ -123,18 +180,26 @@ package struct JournalRecordBuilder: Sendable {
         }
         roll(for: 0)
         blocks.flagLast(.commits)
-        return savepoint
-    }
-
-    mutating func reopen(_ savepoint: BlockBuffer.Savepoint) {
-        blocks.restore(savepoint)
-        namesNode = false
     }
 
     /// Makes the record's changes in a state.
     func apply(to state: inout RecoveredState) {
+        var whole = complete()
+        whole.close()
         // The payloads were made here, so that there is nothing wrong with them.
-        blocks.forEachPayload { _ = state.apply($0, rowCount: nil) }
+        whole.blocks.forEachPayload { _ = state.apply($0, rowCount: nil) }
+    }
+
+    /// Whether nothing but its puts changes a journal that has nothing yet, so that it is a base as
+    /// it is.
+    var isCompleteBase: Bool { isPlainBase && meta != nil && parts.allSatisfy(\.isBase) }
+
+    /// Whether the format has room for everything in the parts; ``complete()`` says for what not.
+    var partsFit: Bool {
+        parts.allSatisfy {
+            $0.longestBytes <= JournalFormat.entryBytesMax
+                && $0.nodeBytes <= JournalFormat.nodeBytesMax
+        }
     }
 
     /// Lends the blocks to what writes them.
@@ -171,6 +236,7 @@ package struct JournalRecordBuilder: Sendable {
                 bytes.store(UInt16(node.count), at: 1)
                 UnsafeMutableRawBufferPointer(rebasing: bytes[3...]).copyBytes(from: node)
             }
+            if node != self.node { nodeHasPuts = nodesWithPuts.contains(node) }
             self.node = node
             namesNode = true
         }
@@ -191,4 +257,21 @@ package struct JournalRecordBuilder: Sendable {
     private mutating func refuse(_ object: String, _ bytes: Int, _ limit: Int) {
         if excess == nil { excess = (object, bytes, limit) }
     }
+}
+
+/// Changes that are put into a record's bytes while it is written, so that they are not held twice.
+package protocol JournalPart: Sendable {
+    /// Bytes of the longest key and value together, and of the longest name of a node.
+    var longestBytes: Int { get }
+    var nodeBytes: Int { get }
+
+    /// Whether nothing is deleted of a node that this part has put something of. No other part of the
+    /// record has changes of its nodes.
+    var isBase: Bool { get }
+
+    /// Adds the changes in order, and calls `next` after each. Throws what that throws.
+    func add(
+        to record: inout JournalRecordBuilder,
+        next: (inout JournalRecordBuilder) throws(StoreError) -> Void
+    ) throws(StoreError)
 }

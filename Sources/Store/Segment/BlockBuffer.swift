@@ -89,6 +89,11 @@ package struct BlockBuffer: Sendable {
         bytes.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
     }
 
+    /// Makes all blocks ones of another type.
+    mutating func retype(_ type: BlockType) {
+        for index in blocks.indices { blocks[index].type = type }
+    }
+
     mutating func appendPayload(_ payload: UnsafeRawBufferPointer) {
         bytes.append(contentsOf: payload)
     }
@@ -96,24 +101,6 @@ package struct BlockBuffer: Sendable {
     package mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         blocks.removeAll(keepingCapacity: true)
-    }
-
-    /// Where the buffer stands, to return to with ``restore(_:)``.
-    struct Savepoint {
-        var byteCount: Int
-        var blockCount: Int
-        var last: Block?
-    }
-
-    var savepoint: Savepoint {
-        Savepoint(byteCount: bytes.count, blockCount: blocks.count, last: blocks.last)
-    }
-
-    /// Drops what came after the savepoint.
-    mutating func restore(_ savepoint: Savepoint) {
-        bytes.removeLast(bytes.count - savepoint.byteCount)
-        blocks.removeLast(blocks.count - savepoint.blockCount)
-        if let last = savepoint.last { blocks[blocks.count - 1] = last }
     }
 
     /// The payload of each block in turn, where it lies.

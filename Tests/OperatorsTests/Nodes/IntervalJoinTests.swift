@@ -276,7 +276,7 @@ struct IntervalJoinTests {
         join.capture(into: &changes)
         let item = changes.items[0]
         let key = Array(changes.bytes[item.keyStart..<item.valueStart])
-        let value = Array(changes.bytes[item.valueStart..<item.end])
+        let value = changes.value(of: item)
         for count in 0..<value.count {
             #expect(throws: StateError.self) {
                 try key.withUnsafeBufferPointer { key in

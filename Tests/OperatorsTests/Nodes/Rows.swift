@@ -185,12 +185,16 @@ struct KeptState {
     }
     private(set) var entries: [Name: [UInt8]] = [:]
 
+    mutating func remove(where isGone: (Name) -> Bool) {
+        entries = entries.filter { !isGone($0.key) }
+    }
+
     mutating func apply(_ changes: StateChanges) {
         for item in changes.items {
             let key = Array(changes.bytes[item.keyStart..<item.valueStart])
             let name = Name(part: item.part, time: item.time, key: key)
             switch item.change {
-            case .put: entries[name] = Array(changes.bytes[item.valueStart..<item.end])
+            case .put: entries[name] = changes.value(of: item)
             case .delete: entries[name] = nil
             case .deleteBelow:
                 entries = entries.filter { $0.key.part != item.part || $0.key.time >= item.time }

@@ -3,6 +3,8 @@ struct PreparedRegex: Sendable {
     let program: RegexProgram
     /// `g`: every match is replaced.
     let isGlobal: Bool
+    /// Tables of the pattern that have grown over earlier batches.
+    let automata: RegexAutomatonPool
 
     /// nil where the binder has found something wrong.
     init?(pattern: [UInt8]?, flags: [UInt8]?) {
@@ -12,6 +14,7 @@ struct PreparedRegex: Sendable {
                 pattern, ignoresCase: flags.contains(UInt8(ascii: "i")))
         else { return nil }
         self.program = program
+        automata = RegexAutomatonPool(program)
         isGlobal = flags.contains(UInt8(ascii: "g"))
     }
 }
@@ -23,24 +26,29 @@ enum RegexKernels {
     ) -> Vector {
         guard let regex else { preconditionFailure("\(function) without a pattern") }
         switch function {
-        case .regexpLike: return like(operands[0], regex.program, rows)
+        case .regexpLike: return like(operands[0], regex, rows)
         case .regexpInstr: return place(operands[0], regex.program, rows)
         case .regexpCount: return count(operands[0], regex.program, rows)
-        case .regexpSubstr: return piece(operands, regex.program, rows)
+        case .regexpSubstr: return piece(operands, regex, rows)
         default: return replace(operands, regex, rows)
         }
     }
 
-    private static func like(_ text: Vector, _ program: RegexProgram, _ rows: Int) -> Vector {
+    private static func like(_ text: Vector, _ regex: PreparedRegex, _ rows: Int) -> Vector {
         let frame = StrictRows([text], rows: rows)
         let values = Buffer(capacity: frame.count)
         let target = values.pointer(to: UInt8.self)
         let source = Reader(text, as: StringView.self)
-        var machine = RegexMachine(program, groups: 0)
+        var machine = RegexMachine(regex.program, groups: 0)
+        let automaton = regex.automata.take(groups: [])
         for row in 0..<frame.count {
-            let isThere = frame.isValid(row) && machine.find(in: source[row].bytes, from: 0)
+            target[row] = 0
+            guard frame.isValid(row) else { continue }
+            let bytes = source[row].bytes
+            let isThere = automaton?.find(in: bytes) ?? machine.find(in: bytes, from: 0)
             target[row] = isThere ? 1 : 0
         }
+        regex.automata.give(automaton, groups: [])
         return frame.result(.boolean, values)
     }
 
@@ -80,7 +88,7 @@ enum RegexKernels {
 
     /// The first match or one of its groups, a piece of the text; null where there is none.
     private static func piece(
-        _ operands: [Vector], _ program: RegexProgram, _ rows: Int
+        _ operands: [Vector], _ regex: PreparedRegex, _ rows: Int
     ) -> Vector {
         var frame = StrictRows([operands[0]], rows: rows)
         let group = operands.count > 2 ? Int(operands[2].column.integers[0]) : 0
@@ -88,19 +96,26 @@ enum RegexKernels {
         let target = values.pointer(to: StringView.self)
         let source = Reader(operands[0], as: StringView.self)
         let empty = StringView.empty
-        var machine = RegexMachine(program, groups: group + 1)
+        var machine = RegexMachine(regex.program, groups: group + 1)
+        let automaton = regex.automata.take(groups: [group])
         for row in 0..<frame.count {
             target[row] = empty
             guard frame.isValid(row) else { continue }
             let text = source[row]
-            guard machine.find(in: text.bytes, from: 0), machine.slots[2 * group] >= 0 else {
+            var start = -1
+            var end = -1
+            if let automaton, let isFound = automaton.find(in: text.bytes) {
+                if isFound { (start, end) = (Int(automaton.slots[0]), Int(automaton.slots[1])) }
+            } else if machine.find(in: text.bytes, from: 0) {
+                (start, end) = (machine.slots[2 * group], machine.slots[2 * group + 1])
+            }
+            guard start >= 0 else {
                 frame.makeNull(row)
                 continue
             }
-            let start = machine.slots[2 * group]
-            let count = machine.slots[2 * group + 1] - start
-            if count > 0 { target[row] = StringView(base: text.base + start, count: count) }
+            if end > start { target[row] = StringView(base: text.base + start, count: end - start) }
         }
+        regex.automata.give(automaton, groups: [group])
         return frame.result(.string, values, retained: operands[0].column.retained)
     }
 
