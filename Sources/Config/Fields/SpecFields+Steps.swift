@@ -29,9 +29,14 @@ extension SpecFields {
                 "top", .mapping, "Keeps the first rows in an order; see *top*.",
                 example: "top: {n: 10, order_by: [price desc]}"),
             SpecField(
+                "over", .mapping, "Computes from the rows before each row; see *over*.",
+                example: "over: {partition_by: [card], range: 1h, compute: {spent: sum(amount)}}"),
+            SpecField(
                 "state_ttl", .duration,
                 "Joins with `within: unbounded`: how far behind the watermark a row is let go; rows "
-                    + "further apart do not meet. Never, otherwise.", example: "state_ttl: 7d"),
+                    + "further apart do not meet. `over`: how far behind it the latest row of a "
+                    + "partition, before the partition begins anew. Never, otherwise.",
+                example: "state_ttl: 7d"),
             SpecField(
                 "add", .items,
                 "More columns: `name: expression`, each seeing the ones before; an existing name is "
@@ -47,7 +52,7 @@ extension SpecFields {
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
         ],
         later: [
-            "over", "unnest", "parse", "pattern",
+            "unnest", "parse", "pattern",
         ])
 
     package static let join = FieldGroup(

@@ -237,6 +237,7 @@ extension CanonicalEncoder {
             write(top.ties.rawValue)
             write(top.windowEnd) { $0.write(Int64($1)) }
             write(top.isInputUpdating)
+        case .over(let over): write(over)
         }
     }
 
@@ -265,6 +266,25 @@ extension CanonicalEncoder {
         write(join.rightIsAppend)
     }
 
+    private mutating func write(_ over: OverSpec) {
+        write("over")
+        write(over.partition) { $0.write($1.expression) }
+        write(over.order)
+        switch over.frame {
+        case .none: write("none")
+        case .rows(let count):
+            write("rows")
+            write(Int64(count))
+        case .range(let range):
+            write("range")
+            write(range)
+        }
+        write(over.calls) { $0.write($1) }
+        write(over.rowCalls) { $0.write($1.canonical) }
+        write(over.isOrdered)
+        write(over.timeToLiveMicros) { $0.write($1) }
+    }
+
     private mutating func write(_ order: RowOrder) {
         write(order.items) { encoder, item in
             encoder.write(item.expression)
@@ -289,6 +309,10 @@ extension CanonicalEncoder {
             }
         }
         if case .top(let top) = step.verb { write(top.hasRank) }
+        if case .over(let over) = step.verb {
+            write(over.excludesCurrent)
+            write(over.compute) { $0.write($1) }
+        }
         write(step.verbSchema)
         write(step.additions) { $0.write($1) }
         write(step.having) { $0.write($1) }

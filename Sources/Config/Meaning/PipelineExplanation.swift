@@ -114,6 +114,7 @@ package struct PipelineExplanation: Hashable, Sendable {
             }
         case .deduplicate(let deduplicate): state = deduplicate.state
         case .top(let top): state = top.state
+        case .over(let over): state = over.explainedState
         }
         var isUpdating = false
         var key: [String]?
@@ -222,6 +223,7 @@ extension StepSpec {
         case .deduplicate(let deduplicate): all += deduplicate.by.map(\.expression)
         case .top(let top):
             all += top.partition.map(\.expression) + top.order.items.map(\.expression)
+        case .over(let over): all += over.expressions
         }
         return all
     }

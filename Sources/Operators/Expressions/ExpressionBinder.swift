@@ -95,6 +95,9 @@ struct ExpressionBinding {
     var diagnostics: [ExpressionDiagnostic] = []
     private var isInsideAggregate = false
     private var usesGroupColumn = false
+    /// Where results are bound for each row, so that all of its columns stand beside the calls; nil
+    /// elsewhere.
+    var rowContext: RowContext?
 
     /// The text that is bound, for pieces of it.
     private(set) var source: [UInt8] = []
@@ -117,7 +120,7 @@ struct ExpressionBinding {
                 operand = coerce(bound, to: expected)
                 if operand == nil, !bound.isUntyped { _ = expectation(bound, expected) }
             }
-            if isAggregate, operand != nil, calls.isEmpty, !usesGroupColumn {
+            if isAggregate, operand != nil, calls.isEmpty, !usesGroupColumn, rowContext == nil {
                 report("expression has no aggregate function", at: syntax.range)
             }
             if let operand, diagnostics.isEmpty {
@@ -241,7 +244,7 @@ struct ExpressionBinding {
     private mutating func name(
         _ qualifier: String?, _ name: String, isQuoted: Bool, _ range: Range<Int>
     ) -> BoundOperand? {
-        if let grouping, !isInsideAggregate {
+        if let grouping, !isInsideAggregate, rowContext == nil {
             if let index = groupIndex(qualifier, name, grouping) {
                 usesGroupColumn = true
                 return BoundOperand(node: .column(index, grouping[index].type), range: range)

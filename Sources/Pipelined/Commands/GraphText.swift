@@ -114,6 +114,9 @@ enum GraphText {
         case .top(let top):
             let names = top.partition.map(\.name).joined(separator: ", ")
             words.append("top \(top.limit)" + (names.isEmpty ? "" : " of \(names)"))
+        case .over(let over):
+            let names = over.partition.map(\.name).joined(separator: ", ")
+            words.append(over.frameText + (names.isEmpty ? "" : " of \(names)"))
         }
         if let having = step.having { words.append("having \(having.text)") }
         return words.isEmpty ? "select" : words.joined(separator: "; ")

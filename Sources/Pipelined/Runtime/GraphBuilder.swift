@@ -165,6 +165,10 @@ struct GraphBuilder {
             verb = Stage(
                 operation: self.top(top, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true, isStateful: true)
+        case .over(let over):
+            verb = Stage(
+                operation: self.over(over, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true)
         }
         var stages: [Stage] = []
         // A join has one left input, to which a union is brought together before.
@@ -273,6 +277,15 @@ struct GraphBuilder {
             windowEnd: spec.windowEnd)
         if let windowEnd = spec.windowEnd { return WindowTop(plan, windowEnd: windowEnd) }
         return Top(plan)
+    }
+
+    private func over(_ spec: OverSpec, of step: StepSpec) -> any Operator {
+        let plan = OverPlan(
+            inputSchema: step.inputSchema, partition: spec.partition.map(\.expression),
+            order: spec.order, frame: spec.frame, excludesCurrent: spec.excludesCurrent,
+            calls: spec.calls, rowCalls: spec.rowCalls, compute: spec.compute,
+            timeToLiveMicros: spec.timeToLiveMicros)
+        return spec.isOrdered ? OrderedOver(plan) : UpdatingOver(plan)
     }
 
     // MARK: Sinks and wires
