@@ -320,7 +320,9 @@ struct ExpressionBinding {
         for entry in visible + scope.entries where !names.contains(entry.field.name) {
             names.append(entry.field.name)
         }
-        if let grouping { names += grouping.fields.map(\.name).filter { !names.contains($0) } }
+        if let grouping, rowContext == nil {
+            names += grouping.fields.map(\.name).filter { !names.contains($0) }
+        }
         var help = NameSuggestion.help(for: name, among: names + ["rowtime"])
         if help == nil, isQuoted, qualifier == nil {
             help = "text is written in single quotes: '\(name)'"

@@ -103,6 +103,7 @@ struct OrderedOverTests {
             row.values[3] = .double(Double.random(in: -1e3...1e3, using: &random) / 7)
             return row
         }
+        let plan = form.plan()
         var first: [Row]?
         for lengths in OperatorsTests.everySplit(of: rows.count) {
             var state = KeptState()
@@ -110,7 +111,7 @@ struct OrderedOverTests {
             let output = Collected()
             var watermark = Int64.min
             for length in lengths + [0] {
-                let node = OrderedOver(form.plan())
+                let node = OrderedOver(plan)
                 try state.restore(into: node, watermark: watermark, using: &random)
                 let part = Array(rest.prefix(length))
                 node.process(Batch(part, Reference.schema), input: 0, now: 0, to: output)

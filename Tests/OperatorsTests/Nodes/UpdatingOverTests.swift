@@ -88,7 +88,7 @@ struct UpdatingOverTests {
         var random = SeededRandom(seed: testSeed)
         var model = OverModel(form)
         var rows: [Row] = []
-        for index in 0..<9 {
+        for index in 0..<8 {
             var row = Reference.row(time: Int64.random(in: 0...5, using: &random), using: &random)
             if index % 3 == 2, let known = model.all.randomElement(using: &random) {
                 row = known
@@ -97,12 +97,13 @@ struct UpdatingOverTests {
             rows.append(row)
             model.add(row, input: 0)
         }
+        let plan = form.plan()
         for lengths in OperatorsTests.everySplit(of: rows.count) {
             var standing = StandingRows()
             var state = KeptState()
             var rest = rows[...]
             for length in lengths {
-                let node = UpdatingOver(form.plan())
+                let node = UpdatingOver(plan)
                 try state.restore(into: node, watermark: .min, using: &random)
                 let output = Collected()
                 node.process(

@@ -75,6 +75,33 @@ struct PerKeyRunTests {
         #expect(try Self.lines(folder, "out.ndjson") == expected)
     }
 
+    @Test("over: the rows before each row of its partition, in order", arguments: [true, false])
+    func over(everyBatch: Bool) throws {
+        let folder = try Self.run(
+            """
+              sums:
+                from: events
+                over:
+                  partition_by: [g]
+                  range: 2s
+                  compute: {total: sum(n), before: "lag(id)"}
+                select: [id, total, before]
+            """,
+            sinks: "  out: {from: sums, file: {path: \"FOLDER/out.ndjson\"}, format: json}",
+            everyBatch: everyBatch)
+        func time(_ row: Int) -> Int { row * 100 + row % 3 * 150 }
+        let rows = (0..<300).sorted { (time($0), $0) < (time($1), $1) }
+        let expected = rows.map { row in
+            let partition = rows.filter { $0 % 4 == row % 4 }
+            let total = partition.filter { time(row) - 2000...time(row) ~= time($0) }
+                .reduce(0) { $0 + $1 * 7 % 101 }
+            let place = partition.firstIndex(of: row) ?? 0
+            let before = place > 0 ? "\"k\(partition[place - 1] % 40)\"" : "null"
+            return "{\"id\":\"k\(row % 40)\",\"total\":\(total),\"before\":\(before)}"
+        }
+        #expect(try Self.lines(folder, "out.ndjson") == expected)
+    }
+
     @Test("deduplicate: the last row of each key stands", arguments: [true, false])
     func last(everyBatch: Bool) throws {
         let folder = try Self.run(
