@@ -29,4 +29,41 @@ extension SpecFields {
                     + "`lag(x [, rows [, default]])` and `row_number()`.",
                 example: "compute: {share: amount - avg(amount)}"),
         ])
+
+    package static let pattern = FieldGroup(
+        "pattern", at: "steps.NAME.pattern",
+        [
+            SpecField(
+                "partition_by", .items,
+                "Columns, or `{name: expression}`, in which the rows of a match agree; they are the "
+                    + "first columns of the output. One partition otherwise.",
+                example: "partition_by: [card]"),
+            SpecField(
+                "order_by", .columns,
+                "`rowtime` first, then columns that decide between rows of one time; those that are "
+                    + "equal so far go by source and position.", example: "order_by: [rowtime, id]"),
+            SpecField(
+                "match", .text, required: true,
+                "Variables, one behind the other, each with `*`, `+`, `?`, `{n}`, `{n,}`, `{,m}` or "
+                    + "`{n,m}` and a further `?` for as few as possible; `|` for either, and "
+                    + "parentheses.", example: "match: small other*? big"),
+            SpecField(
+                "define", .mapping,
+                "Conditions: `variable: expression` over the row's columns and the rows so far. A "
+                    + "variable without one takes every row.",
+                example: "define: {big: amount > 100 * small.amount}"),
+            SpecField(
+                "measures", .mapping, required: true,
+                "The results: `name: expression` over the rows of the match.",
+                example: "measures: {total: sum(amount)}"),
+            SpecField(
+                "within", .duration,
+                "The most event time from a match's first row to its last one.",
+                example: "within: 1m"),
+            SpecField(
+                "after_match", .choice(["skip_past_last_row", "skip_to_next_row"]),
+                default: "skip_past_last_row",
+                "Where the next match may begin: behind the last row of this one, or behind its first "
+                    + "row.", example: "after_match: skip_to_next_row"),
+        ])
 }

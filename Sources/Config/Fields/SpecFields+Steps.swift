@@ -32,6 +32,9 @@ extension SpecFields {
                 "over", .mapping, "Computes from the rows before each row; see *over*.",
                 example: "over: {partition_by: [card], range: 1h, compute: {spent: sum(amount)}}"),
             SpecField(
+                "pattern", .mapping, "Finds runs of rows; see *pattern*.",
+                example: "pattern: {match: up{3}, measures: {top: max(price)}, within: 1h}"),
+            SpecField(
                 "state_ttl", .duration,
                 "Joins with `within: unbounded`: how far behind the watermark a row is let go; rows "
                     + "further apart do not meet. `over`: how far behind it the latest row of a "
@@ -52,7 +55,7 @@ extension SpecFields {
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
         ],
         later: [
-            "unnest", "parse", "pattern",
+            "unnest", "parse",
         ])
 
     package static let join = FieldGroup(

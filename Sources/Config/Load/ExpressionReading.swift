@@ -80,8 +80,25 @@ struct ExpressionReader {
         }
     }
 
+    /// Binds a condition of the variable `current` of a pattern, or a measure.
+    func bindMatch(
+        _ value: LocatedValue, in scope: ColumnScope, columnCount: Int, variables: [String],
+        current: Int?
+    ) -> BoundMatchResult? {
+        guard let scalar = readable(value) else { return nil }
+        let bound = ExpressionBinder.bindMatch(
+            scalar.text, in: binderScope(scope), columnCount: columnCount, variables: variables,
+            current: current)
+        switch bound {
+        case .success(let result): return isJudged(scalar, in: scope, groups: []) ? result : nil
+        case .failure(let found):
+            report(found, scalar, scope, groups: [])
+            return nil
+        }
+    }
+
     /// The text of an expression, unless YAML or `${…}` spoiled it.
-    private func readable(_ value: LocatedValue) -> LocatedScalar? {
+    func readable(_ value: LocatedValue) -> LocatedScalar? {
         guard case .scalar(let scalar) = value.content else {
             if !value.isBroken {
                 context.report(

@@ -50,7 +50,7 @@ extension PipelineReader {
 
     private enum CurrentRow: String { case include, exclude }
 
-    private func isByEventTime(_ order: RowOrder) -> Bool {
+    func isByEventTime(_ order: RowOrder) -> Bool {
         guard let first = order.items.first else { return true }
         return first.expression.root == .rowtime && !first.isDescending
     }
@@ -204,15 +204,6 @@ extension PipelineReader {
     }
 
     private func add(_ results: RowResults, to result: inout VerbResult) {
-        for (name, type) in results.fields {
-            guard let type else {
-                result.scope.doubtful.insert(name)
-                continue
-            }
-            let field = Field(name, type)
-            result.scope.entries.append(
-                .init(qualifier: nil, field: field, index: result.schema.count))
-            result.schema.fields.append(field)
-        }
+        for (name, type) in results.fields { result.addColumn(name, type) }
     }
 }

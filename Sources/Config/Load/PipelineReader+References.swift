@@ -132,7 +132,7 @@ extension PipelineReader {
                     "late", node: name,
                     needs:
                         "an aggregate or top with a window, deduplicate that keeps the first, over "
-                        + "in the order of event time, or a join of streams,",
+                        + "in the order of event time, a pattern, or a join of streams,",
                     at: place))
             return nil
         case .unmatched where !isJoin:
@@ -151,6 +151,7 @@ extension PipelineReader {
             node.member(verb).flatMap { member($0, "window") } != nil
         }
         if let over = node.member("over") { return isByEventTime(over) }
+        if node.member("pattern") != nil { return true }
         guard let deduplicate = node.member("deduplicate") else { return isWindowed }
         guard let keep = member(deduplicate, "keep"), case .scalar(let scalar) = keep.content
         else { return true }

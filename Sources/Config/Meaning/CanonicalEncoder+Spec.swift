@@ -238,6 +238,7 @@ extension CanonicalEncoder {
             write(top.windowEnd) { $0.write(Int64($1)) }
             write(top.isInputUpdating)
         case .over(let over): write(over)
+        case .pattern(let pattern): write(pattern)
         }
     }
 
@@ -264,6 +265,22 @@ extension CanonicalEncoder {
         write(join.condition) { $0.write($1) }
         write(join.leftIsAppend)
         write(join.rightIsAppend)
+    }
+
+    private mutating func write(_ pattern: PatternSpec) {
+        write("pattern")
+        write(pattern.partition) { $0.write($1.expression) }
+        write(pattern.order)
+        write(pattern.pattern.root.canonical)
+        write(pattern.conditions) { encoder, condition in
+            encoder.write(condition) { encoder, condition in
+                encoder.write(condition.result)
+                encoder.write(condition.calls) { $0.write($1.canonical) }
+            }
+        }
+        write(pattern.calls) { $0.write($1.canonical) }
+        write(pattern.withinMicros) { $0.write($1) }
+        write(pattern.skipsToNextRow)
     }
 
     private mutating func write(_ over: OverSpec) {
@@ -309,6 +326,7 @@ extension CanonicalEncoder {
             }
         }
         if case .top(let top) = step.verb { write(top.hasRank) }
+        if case .pattern(let pattern) = step.verb { write(pattern.measures) { $0.write($1) } }
         if case .over(let over) = step.verb {
             write(over.excludesCurrent)
             write(over.compute) { $0.write($1) }

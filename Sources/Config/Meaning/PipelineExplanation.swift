@@ -115,6 +115,7 @@ package struct PipelineExplanation: Hashable, Sendable {
         case .deduplicate(let deduplicate): state = deduplicate.state
         case .top(let top): state = top.state
         case .over(let over): state = over.explainedState
+        case .pattern(let pattern): state = pattern.explainedState
         }
         var isUpdating = false
         var key: [String]?
@@ -224,6 +225,7 @@ extension StepSpec {
         case .top(let top):
             all += top.partition.map(\.expression) + top.order.items.map(\.expression)
         case .over(let over): all += over.expressions
+        case .pattern(let pattern): all += pattern.expressions
         }
         return all
     }

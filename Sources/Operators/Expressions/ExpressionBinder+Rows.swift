@@ -50,7 +50,7 @@ extension ExpressionBinding {
     mutating func rowFunction(_ call: Syntax.Call, _ range: Range<Int>) -> BoundOperand?? {
         let name = call.name.lowercased()
         guard name == "lag" || name == "row_number" else { return nil }
-        guard rowContext != nil else {
+        guard rowContext != nil, matchContext == nil else {
             return .some(
                 report(
                     "'\(name)' goes by the rows around and has no place here", at: call.nameRange,

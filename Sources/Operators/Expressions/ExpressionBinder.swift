@@ -98,6 +98,8 @@ struct ExpressionBinding {
     /// Where results are bound for each row, so that all of its columns stand beside the calls; nil
     /// elsewhere.
     var rowContext: RowContext?
+    /// Where results of a pattern's matches are bound; nil elsewhere.
+    var matchContext: MatchContext?
 
     /// The text that is bound, for pieces of it.
     private(set) var source: [UInt8] = []
@@ -244,6 +246,9 @@ struct ExpressionBinding {
     private mutating func name(
         _ qualifier: String?, _ name: String, isQuoted: Bool, _ range: Range<Int>
     ) -> BoundOperand? {
+        if matchContext != nil {
+            return matchName(qualifier, name, isQuoted: isQuoted, range)
+        }
         if let grouping, !isInsideAggregate, rowContext == nil {
             if let index = groupIndex(qualifier, name, grouping) {
                 usesGroupColumn = true
@@ -267,6 +272,19 @@ struct ExpressionBinding {
             return BoundOperand(node: node, range: range)
         }
         return unknown(qualifier, name, isQuoted: isQuoted, range)
+    }
+
+    /// A column or pseudo-column by its name alone.
+    mutating func plainName(
+        _ name: String, isQuoted: Bool, _ range: Range<Int>
+    ) -> BoundOperand? {
+        if let entry = entries(nil, name).first {
+            return BoundOperand(node: .column(entry.index, entry.field.type), range: range)
+        }
+        if !isQuoted, let node = pseudoColumn(name) {
+            return BoundOperand(node: node, range: range)
+        }
+        return unknown(nil, name, isQuoted: isQuoted, range)
     }
 
     private func entries(_ qualifier: String?, _ name: String) -> [ExpressionScope.Entry] {

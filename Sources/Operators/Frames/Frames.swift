@@ -1,13 +1,38 @@
 /// A call whose value over some rows is combined from the values of its parts.
-final class Frames<Values: FrameValues>: FrameFunction {
+final class Frames: FrameFunction {
+    private let loop: any FrameFunction
+    /// What `loop` runs. Through the protocol it would be the code for all types of values, five times
+    /// slower; here the compiler knows the type.
+    private let body: (FrameSteps, GroupStore.Arguments, inout [Int: String]) -> Column
+
+    /// - Parameter inTurn: Whether results must depend on the rows of their frame alone, to the last
+    ///   bit, and not on how many came before.
+    init<Values: FrameValues>(_ values: Values, _ call: AggregateCall, inTurn: Bool) {
+        let loop = FrameLoop(values, call, inTurn: inTurn)
+        self.loop = loop
+        body = { loop.run($0, $1, failed: &$2) }
+    }
+
+    func run(
+        _ steps: FrameSteps, _ given: GroupStore.Arguments, failed: inout [Int: String]
+    ) -> Column {
+        body(steps, given, &failed)
+    }
+
+    func reserve(_ count: Int) { loop.reserve(count) }
+    func release(_ slots: [Int32]) { loop.release(slots) }
+    func clear() { loop.clear() }
+    var memoryBytes: Int { loop.memoryBytes }
+}
+
+/// The steps of ``Frames``.
+private final class FrameLoop<Values: FrameValues>: FrameFunction {
     private var values: Values
     private let trees = FrameTrees<Values.Value>()
     private let latest: LatestOccurrences?
     private let type: ColumnType
     private let inTurn: Bool
 
-    /// - Parameter inTurn: Whether results must depend on the rows of their frame alone, to the last
-    ///   bit, and not on how many came before.
     init(_ values: Values, _ call: AggregateCall, inTurn: Bool) {
         self.values = values
         type = call.type

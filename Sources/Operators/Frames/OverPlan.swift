@@ -93,7 +93,7 @@ package enum RowCall: Hashable, Sendable {
     }
 }
 
-/// The columns that an `over` keeps of each row: the input's, and what its calls need besides.
+/// The columns that a node keeps of each row: the input's, and what its calls need besides.
 struct KeptColumns {
     /// Where a value of a kept row is.
     enum Place {
@@ -105,37 +105,59 @@ struct KeptColumns {
         var order: Place?
         var filter: Place?
     }
+    private let inputSchema: Schema
     /// Of the columns behind the input's.
     private(set) var computed: [BoundExpression] = []
-    private(set) var calls: [Call] = []
+
+    init(_ inputSchema: Schema) { self.inputSchema = inputSchema }
+
+    /// Where the value of an expression over the input is, from now on.
+    mutating func place(_ expression: BoundExpression) -> Place {
+        if expression.root == .rowtime { return .rowtime }
+        if let column = expression.plainColumn { return .column(column) }
+        let known = computed.firstIndex { $0.root == expression.root }
+        if known == nil { computed.append(expression) }
+        return .column(inputSchema.count + (known ?? computed.count - 1))
+    }
+
+    mutating func place(_ call: MatchCall) -> Call {
+        switch call {
+        case .aggregate(let call, _): return place(call)
+        case .row(let argument, _, _, _): return Call(argument: place(argument))
+        }
+    }
+
+    mutating func place(_ call: AggregateCall) -> Call {
+        Call(
+            argument: call.argument.map { place(AggregateInput.asked($0, by: call)) },
+            order: call.order.map { place(AggregateInput.asked($0, by: call)) },
+            filter: call.filter.map { place($0) })
+    }
+
+    var schema: Schema {
+        Schema(
+            inputSchema.fields
+                + computed.enumerated().map { Field("#\($0.offset)", $0.element.type) })
+    }
+}
+
+/// The columns that an `over` keeps of each row.
+struct OverColumns {
+    private(set) var kept: KeptColumns
+    private(set) var calls: [KeptColumns.Call] = []
     /// By row call; nil for `row_number`.
-    private(set) var lags: [Place?] = []
-    let schema: Schema
+    private(set) var lags: [KeptColumns.Place?] = []
 
     init(_ plan: OverPlan) {
-        var computed: [BoundExpression] = []
-        let count = plan.inputSchema.count
-        func place(_ expression: BoundExpression) -> Place {
-            if expression.root == .rowtime { return .rowtime }
-            if let column = expression.plainColumn { return .column(column) }
-            let known = computed.firstIndex { $0.root == expression.root }
-            if known == nil { computed.append(expression) }
-            return .column(count + (known ?? computed.count - 1))
+        kept = KeptColumns(plan.inputSchema)
+        for call in plan.calls { calls.append(kept.place(call)) }
+        for call in plan.rowCalls {
+            guard case .lag(let argument, _, _) = call else {
+                lags.append(nil)
+                continue
+            }
+            lags.append(kept.place(argument))
         }
-        calls = plan.calls.map { call in
-            Call(
-                argument: call.argument.map { place(AggregateInput.asked($0, by: call)) },
-                order: call.order.map { place(AggregateInput.asked($0, by: call)) },
-                filter: call.filter.map(place))
-        }
-        lags = plan.rowCalls.map { call in
-            if case .lag(let argument, _, _) = call { return place(argument) }
-            return nil
-        }
-        self.computed = computed
-        schema = Schema(
-            plan.inputSchema.fields
-                + computed.enumerated().map { Field("#\($0.offset)", $0.element.type) })
     }
 }
 

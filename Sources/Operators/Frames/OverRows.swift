@@ -2,7 +2,7 @@
 /// share.
 final class OverRows {
     let plan: OverPlan
-    let kept: KeptColumns
+    let columns: OverColumns
     private let functions: [any FrameFunction]
     private let compute: [ExpressionEvaluator]
     private let defaults: [ExpressionEvaluator?]
@@ -10,7 +10,7 @@ final class OverRows {
 
     init(_ plan: OverPlan, inTurn: Bool) {
         self.plan = plan
-        kept = KeptColumns(plan)
+        columns = OverColumns(plan)
         functions = plan.calls.map { makeFrames($0, inTurn: inTurn) }
         compute = plan.compute.map { ExpressionEvaluator($0.expression) }
         defaults = plan.rowCalls.map { call in
@@ -55,7 +55,7 @@ final class OverRows {
     private func values(
         _ steps: FrameSteps, _ batch: Batch, failed: inout [Int: String]
     ) -> [Column] {
-        zip(functions, kept.calls).map { function, call in
+        zip(functions, columns.calls).map { function, call in
             function.run(
                 steps,
                 GroupStore.Arguments(
@@ -122,7 +122,7 @@ final class OverRows {
         _ index: Int, _ rows: [Int32], _ asking: Batch, _ store: RowStore, _ now: Int64,
         failed: inout [Int: String]
     ) -> Column {
-        guard let place = kept.lags[index] else { preconditionFailure("row call \(index)") }
+        guard let place = columns.lags[index] else { preconditionFailure("row call \(index)") }
         let present = rows.filter { $0 >= 0 }
         let source = store.batch(present).column(place)
         var next: Int32 = 0
@@ -159,19 +159,21 @@ final class OverRows {
 }
 
 extension KeyedRows {
-    /// The rows of a batch with the columns that an `over` keeps of them, and their keys and order.
-    struct OverEvaluators {
+    /// The rows of a batch with the columns that a node keeps of them, and their keys and order.
+    struct KeptEvaluators {
         private let evaluators: [ExpressionEvaluator]
         private let keyCount: Int
         private let orderCount: Int
         private let schema: Schema
 
-        init(_ plan: OverPlan, _ kept: KeptColumns) {
-            let order = plan.order.items.map(\.expression)
-            evaluators = (plan.partition + order + kept.computed).map { ExpressionEvaluator($0) }
-            keyCount = plan.partition.count
+        init(
+            partition: [BoundExpression], order: RowOrder, schema: Schema, _ kept: KeptColumns
+        ) {
+            let order = order.items.map(\.expression)
+            evaluators = (partition + order + kept.computed).map { ExpressionEvaluator($0) }
+            keyCount = partition.count
             orderCount = order.count
-            schema = plan.inputSchema
+            self.schema = schema
         }
 
         func evaluate(_ batch: Batch, now: Int64, to output: any OperatorOutput) -> KeyedRows {

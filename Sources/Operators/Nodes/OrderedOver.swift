@@ -6,7 +6,7 @@
 package final class OrderedOver: Operator {
     private let plan: OverPlan
     private let rows: OverRows
-    private let evaluators: KeyedRows.OverEvaluators
+    private let evaluators: KeyedRows.KeptEvaluators
     private let codec: KeyCodec
     private let store: RowStore
     private let partitions: OverPartitions
@@ -23,17 +23,19 @@ package final class OrderedOver: Operator {
     package init(_ plan: OverPlan) {
         self.plan = plan
         rows = OverRows(plan, inTurn: false)
-        evaluators = KeyedRows.OverEvaluators(plan, rows.kept)
+        evaluators = KeyedRows.KeptEvaluators(
+            partition: plan.partition, order: plan.order, schema: plan.inputSchema,
+            rows.columns.kept)
         let keyTypes = plan.partition.map(\.type)
         codec = KeyCodec(types: keyTypes)
-        store = RowStore(schema: rows.kept.schema, keyTypes: keyTypes, order: plan.order)
+        store = RowStore(schema: rows.columns.kept.schema, keyTypes: keyTypes, order: plan.order)
         partitions = OverPartitions(plan)
     }
 
     package func process(
         _ batch: Batch, input: Int, now: Int64, to output: any OperatorOutput
     ) {
-        let timely = keepingTimely(batch, to: output)
+        let timely = batch.keepingTimely(watermark: watermark, to: output)
         guard timely.count > 0 else { return }
         let rows = evaluators.evaluate(timely, now: now, to: output)
         let count = rows.batch.count
@@ -50,29 +52,6 @@ package final class OrderedOver: Operator {
                 entryTime: min(time[row], .max - 1))
             pending.push(kept, at: min(time[row], .max - 1))
         }
-    }
-
-    /// The rows that are not late.
-    private func keepingTimely(_ batch: Batch, to output: any OperatorOutput) -> Batch {
-        let times = batch.times
-        let time = times.integers
-        let watermarks = batch.denseRowWatermarks
-        let rowWatermark = watermarks?.pointer(to: Int64.self)
-        var late: [Int] = []
-        var passed: [Int] = []
-        for row in 0..<batch.count {
-            if let rowWatermark, time[row] < rowWatermark[row] {
-                late.append(row)
-            } else if time[row] < watermark {
-                passed.append(row)
-            }
-        }
-        guard !late.isEmpty || !passed.isEmpty else { return batch }
-        for (rows, wasInTime) in [(late, false), (passed, true)] where !rows.isEmpty {
-            let split = RowSplit(failed: rows, count: batch.count)
-            output.emitLate(batch.selecting(split.failed), wasInTime: wasInTime)
-        }
-        return batch.selecting(RowSplit(failed: (late + passed).sorted(), count: batch.count).good)
     }
 
     // MARK: Time

@@ -9,7 +9,7 @@
 package final class UpdatingOver: Operator {
     private let plan: OverPlan
     private let rows: OverRows
-    private let evaluators: KeyedRows.OverEvaluators
+    private let evaluators: KeyedRows.KeptEvaluators
     private let codec: KeyCodec
     private let store: RowStore
     private let ranking: RankedRows
@@ -38,10 +38,12 @@ package final class UpdatingOver: Operator {
     package init(_ plan: OverPlan) {
         self.plan = plan
         rows = OverRows(plan, inTurn: true)
-        evaluators = KeyedRows.OverEvaluators(plan, rows.kept)
+        evaluators = KeyedRows.KeptEvaluators(
+            partition: plan.partition, order: plan.order, schema: plan.inputSchema,
+            rows.columns.kept)
         let keyTypes = plan.partition.map(\.type)
         codec = KeyCodec(types: keyTypes)
-        store = RowStore(schema: rows.kept.schema, keyTypes: keyTypes, order: plan.order)
+        store = RowStore(schema: rows.columns.kept.schema, keyTypes: keyTypes, order: plan.order)
         ranking = RankedRows(store: store, limit: 1, showsTies: false, keepsAll: true)
         resultCodec = KeyCodec(
             types: plan.inputSchema.fields.map(\.type) + plan.compute.map(\.expression.type)

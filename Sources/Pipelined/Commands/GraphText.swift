@@ -117,6 +117,7 @@ enum GraphText {
         case .over(let over):
             let names = over.partition.map(\.name).joined(separator: ", ")
             words.append(over.frameText + (names.isEmpty ? "" : " of \(names)"))
+        case .pattern(let pattern): words.append("pattern \(pattern.text)")
         }
         if let having = step.having { words.append("having \(having.text)") }
         return words.isEmpty ? "select" : words.joined(separator: "; ")

@@ -119,7 +119,7 @@ enum ColumnPruning {
             for call in aggregate.calls {
                 for expression in call.expressions { input.formUnion(expression.columns) }
             }
-        case .deduplicate, .top, .over: input.formUnion(step.inputSchema.fields.indices)
+        case .deduplicate, .top, .over, .pattern: input.formUnion(step.inputSchema.fields.indices)
         }
         let kept = input.sorted()
         let inputMap = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
@@ -129,7 +129,7 @@ enum ColumnPruning {
         case .none:
             result.verbSchema = result.inputSchema
             return VerbColumns(verbMap: inputMap)
-        case .deduplicate, .top, .over:
+        case .deduplicate, .top, .over, .pattern:
             let places = step.verbSchema.fields.indices
             return VerbColumns(
                 verbMap: Dictionary(uniqueKeysWithValues: zip(places, places)))

@@ -169,6 +169,10 @@ struct GraphBuilder {
             verb = Stage(
                 operation: self.over(over, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true, isStateful: true)
+        case .pattern(let pattern):
+            verb = Stage(
+                operation: self.pattern(pattern, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true)
         }
         var stages: [Stage] = []
         // A join has one left input, to which a union is brought together before.
@@ -286,6 +290,15 @@ struct GraphBuilder {
             calls: spec.calls, rowCalls: spec.rowCalls, compute: spec.compute,
             timeToLiveMicros: spec.timeToLiveMicros)
         return spec.isOrdered ? OrderedOver(plan) : UpdatingOver(plan)
+    }
+
+    private func pattern(_ spec: PatternSpec, of step: StepSpec) -> any Operator {
+        PatternMatch(
+            PatternPlan(
+                inputSchema: step.inputSchema, partition: spec.partition, order: spec.order,
+                pattern: spec.pattern, conditions: spec.conditions, calls: spec.calls,
+                measures: spec.measures, withinMicros: spec.withinMicros,
+                skipsToNextRow: spec.skipsToNextRow))
     }
 
     // MARK: Sinks and wires
