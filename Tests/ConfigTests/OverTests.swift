@@ -13,7 +13,8 @@ struct OverTests {
         return try #require(spec.steps.first { $0.name == "out" })
     }
 
-    @Test("only adds rows in the order of event time, and gives the input's columns and the results")
+    @Test(
+        "only adds rows in the order of event time, and gives the input's columns and the results")
     func ordered() throws {
         let step = try step(
             """
@@ -30,7 +31,9 @@ struct OverTests {
             """, sink: "from: out, stdout: {}, format: json")
         #expect(step.output.change == .append)
         #expect(
-            step.output.schema.fields.suffix(4).map(\.name) == ["share", "before", "number", "again"])
+            step.output.schema.fields.suffix(4).map(\.name) == [
+                "share", "before", "number", "again",
+            ])
         guard case .over(let spec) = step.verb else {
             Issue.record("no over")
             return

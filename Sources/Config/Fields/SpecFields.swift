@@ -3,7 +3,8 @@ package enum SpecFields {
     package static let all: [FieldGroup] = [
         document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
         generateTime, format, json, csv, schemaField, eventTime, metadata, step, join, within,
-        aggregate, window, hopping, cumulative, deduplicate, top, over, pattern, sink, fileSink, roll,
+        aggregate, window, hopping, cumulative, deduplicate, top, over, pattern, sink, fileSink,
+        roll,
         settings, deadLetters, topic, retention, compaction,
     ]
 

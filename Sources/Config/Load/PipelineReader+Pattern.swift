@@ -70,7 +70,8 @@ extension PipelineReader {
         guard reader.has("within"), let within = reader.duration("within") else { return nil }
         if within > 0 { return within }
         context.report(
-            .outOfRange("within", "must be above 0s", at: context.location(reader.keyRange("within"))))
+            .outOfRange(
+                "within", "must be above 0s", at: context.location(reader.keyRange("within"))))
         return nil
     }
 
@@ -155,7 +156,8 @@ extension PipelineReader {
                 measures.isSound = false
                 continue
             }
-            let bound = isKnown
+            let bound =
+                isKnown
                 ? expressions.bindMatch(
                     entry.value, in: scope, columnCount: columnCount, variables: variables,
                     current: nil) : nil

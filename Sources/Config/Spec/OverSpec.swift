@@ -59,7 +59,8 @@ package struct OverSpec: Hashable, Sendable {
 
     package var explainedState: PipelineExplanation.State {
         if let timeToLiveMicros {
-            return .bounded("the partitions of the last \(formatDuration(micros: timeToLiveMicros))")
+            return .bounded(
+                "the partitions of the last \(formatDuration(micros: timeToLiveMicros))")
         }
         guard isOrdered else { return .unbounded("every row of its input that stands") }
         if case .range(let range) = frame, rowCalls.isEmpty {

@@ -31,7 +31,8 @@ final class MatchMeasures {
     }
 
     /// One row for each match, with the event time of its last row.
-    func rows(_ matches: [FoundMatch], now: Int64, rejectingTo output: any OperatorOutput) -> Batch {
+    func rows(_ matches: [FoundMatch], now: Int64, rejectingTo output: any OperatorOutput) -> Batch
+    {
         let taken = matches.flatMap(\.rows)
         let batch = store.batch(taken)
         var failed: [Int: String] = [:]

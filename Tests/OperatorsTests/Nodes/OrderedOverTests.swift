@@ -143,7 +143,8 @@ struct OrderedOverTests {
         let output = Collected()
         node.process(Batch(rows, schema), input: 0, now: 0, to: output)
         node.advance(to: .max, now: 0, to: output)
-        #expect(output.rows.last?.values == [.double(4), .double(2.5), .double((5.0 / 3).squareRoot())])
+        #expect(
+            output.rows.last?.values == [.double(4), .double(2.5), .double((5.0 / 3).squareRoot())])
     }
 
     @Test("writes to a checkpoint what has changed, and not the frame")
@@ -207,7 +208,8 @@ struct OrderedOverTests {
         let output = Collected()
         node.process(Batch(rows, schema), input: 0, now: 0, to: output)
         node.advance(to: .max, now: 0, to: output)
-        #expect(output.rows.map(\.values) == [[.bigint(1), .bigint(10)], [.bigint(3), .bigint(5)]])
+        #expect(
+            output.rows.map(\.values) == [[.bigint(1), .bigint(10)], [.bigint(3), .bigint(5)]])
         #expect(output.rejected.map { $0.values.first } == [.bigint(-1)])
         #expect(output.reasons == ["cannot evaluate '10 / sum(n)': division by zero"])
     }

@@ -117,7 +117,8 @@ struct UpdatingOverTests {
                 state.apply(changes)
             }
             #expect(
-                Self.rounded(standing.counts) == Self.standing(model), "seed \(testSeed), \(lengths)")
+                Self.rounded(standing.counts) == Self.standing(model),
+                "seed \(testSeed), \(lengths)")
         }
     }
 
@@ -136,7 +137,8 @@ struct UpdatingOverTests {
         node.process(Batch([row(1), row(3), row(5), row(7)], schema), input: 0, now: 0, to: output)
         #expect(output.rows == [row(1, 1), row(3, 4), row(5, 8), row(7, 12)])
         let second = Collected()
-        node.process(Batch([row(4), row(6), row(6, nil, -1)], schema), input: 0, now: 0, to: second)
+        node.process(
+            Batch([row(4), row(6), row(6, nil, -1)], schema), input: 0, now: 0, to: second)
         #expect(second.rows == [row(5, 8, -1), row(4, 7), row(5, 9)])
         let third = Collected()
         node.process(Batch([row(4, nil, -1), row(4)], schema), input: 0, now: 0, to: third)
