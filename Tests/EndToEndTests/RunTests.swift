@@ -107,6 +107,35 @@ struct RunTests {
         #expect(folder.lineCount("out/bad-orders.ndjson") == 1)
     }
 
+    @Test("the anomalies sample finds the two that its data hold")
+    func anomalies() throws {
+        try copySamples()
+        #expect(try Program.run(["run", "pipelines/anomalies.yaml"], in: folder).status == 0)
+        let rows = try folder.rows("out/anomalies.ndjson").map { row in
+            "\(row["service"] ?? "") \(row["at"] ?? "") \(row["millis"] ?? "") "
+                + "\(row["usual"] ?? "") \(row["deviations"] ?? "")"
+        }
+        #expect(
+            rows == [
+                "cart 2026-03-02T09:22:16Z 95 42 11.3",
+                "checkout 2026-03-02T09:26:04Z 40 294.9 -14.6",
+            ])
+    }
+
+    @Test("the fraud sample finds the cards that its data hold")
+    func fraud() throws {
+        try copySamples()
+        #expect(try Program.run(["run", "pipelines/fraud.yaml"], in: folder).status == 0)
+        let rows = try folder.rows("out/fraud.ndjson").map { row in
+            "\(row["card"] ?? "") \(row["tried_with"] ?? "") \(row["between"] ?? "") "
+                + "\(row["taken"] ?? "") \(row["payment"] ?? "")"
+        }
+        #expect(
+            rows == [
+                "4929-1 100 0 78000 p03", "4485-3 50 2 125000 p08", "4716-2 200 1 51000 p13",
+            ])
+    }
+
     /// What `shop-revenue` makes of the sample orders: country, hour, orders, revenue.
     private static let revenue = [
         "DE 09 1 120", "FR 09 1 75", "DE 10 1 30", "FR 11 1 25", "unknown 11 1 60", "DE 12 1 50",

@@ -31,10 +31,17 @@ extension SpecFields {
             SpecField(
                 "parse", .mapping, "Reads a column of text into more columns; see *parse*.",
                 example: "parse: {column: line, format: json, schema: {id: bigint}}"),
+                "over", .mapping, "Computes from the rows before each row; see *over*.",
+                example: "over: {partition_by: [card], range: 1h, compute: {spent: sum(amount)}}"),
+            SpecField(
+                "pattern", .mapping, "Finds runs of rows; see *pattern*.",
+                example: "pattern: {match: up{3}, measures: {top: max(price)}, within: 1h}"),
             SpecField(
                 "state_ttl", .duration,
                 "Joins with `within: unbounded`: how far behind the watermark a row is let go; rows "
-                    + "further apart do not meet. Never, otherwise.", example: "state_ttl: 7d"),
+                    + "further apart do not meet. `over`: how far behind it the latest row of a "
+                    + "partition, before the partition begins anew. Never, otherwise.",
+                example: "state_ttl: 7d"),
             SpecField(
                 "add", .items,
                 "More columns: `name: expression`, each seeing the ones before; an existing name is "
@@ -50,7 +57,7 @@ extension SpecFields {
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
         ],
         later: [
-            "over", "unnest", "pattern",
+            "unnest",
         ])
 
     package static let join = FieldGroup(

@@ -4,7 +4,7 @@ package enum SpecFields {
         document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
         generateTime, format, json, csv, regex, schemaField, eventTime, metadata, step, join,
         within,
-        aggregate, window, hopping, cumulative, deduplicate, top, parse, sink, fileSink, roll,
+        aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern, parse, sink, fileSink, roll,
         settings,
         deadLetters, topic, retention, compaction,
     ]

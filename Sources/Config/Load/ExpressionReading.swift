@@ -56,8 +56,49 @@ struct ExpressionReader {
         }
     }
 
+    /// Binds a result of `over`, over `columnCount` columns.
+    ///
+    /// - Parameter isUpdating: Whether results are computed again after they were given.
+    func bindRowResult(
+        _ value: LocatedValue, in scope: ColumnScope, columnCount: Int, isUpdating: Bool
+    ) -> BoundRowResult? {
+        guard let scalar = readable(value) else { return nil }
+        let bound = ExpressionBinder.bindRowResult(
+            scalar.text, in: binderScope(scope), columnCount: columnCount)
+        switch bound {
+        case .success(let result):
+            let expressions =
+                [result.result] + result.calls.flatMap(\.expressions)
+                + result.rowCalls.flatMap(\.expressions)
+            if isUpdating, expressions.contains(where: \.usesNow) {
+                context.report(.nowOverChanges(at: context.location(scalar)))
+            }
+            return isJudged(scalar, in: scope, groups: []) ? result : nil
+        case .failure(let found):
+            report(found, scalar, scope, groups: [])
+            return nil
+        }
+    }
+
+    /// Binds a condition of the variable `current` of a pattern, or a measure.
+    func bindMatch(
+        _ value: LocatedValue, in scope: ColumnScope, columnCount: Int, variables: [String],
+        current: Int?
+    ) -> BoundMatchResult? {
+        guard let scalar = readable(value) else { return nil }
+        let bound = ExpressionBinder.bindMatch(
+            scalar.text, in: binderScope(scope), columnCount: columnCount, variables: variables,
+            current: current)
+        switch bound {
+        case .success(let result): return isJudged(scalar, in: scope, groups: []) ? result : nil
+        case .failure(let found):
+            report(found, scalar, scope, groups: [])
+            return nil
+        }
+    }
+
     /// The text of an expression, unless YAML or `${…}` spoiled it.
-    private func readable(_ value: LocatedValue) -> LocatedScalar? {
+    func readable(_ value: LocatedValue) -> LocatedScalar? {
         guard case .scalar(let scalar) = value.content else {
             if !value.isBroken {
                 context.report(

@@ -105,7 +105,7 @@ extension PipelineReader {
     }
 
     /// A verb that passes its input's columns on.
-    private func passing(_ input: NodeShape, _ scope: ColumnScope) -> VerbResult {
+    func passing(_ input: NodeShape, _ scope: ColumnScope) -> VerbResult {
         var result = VerbResult(
             verb: nil, schema: input.schema, scope: scope, change: input.change)
         result.window = input.window
@@ -202,9 +202,10 @@ extension PipelineReader {
 
     /// `order_by`: `column [asc|desc] [nulls first|last]`. Nulls are last unless it descends.
     ///
+    /// - Parameter takesRowtime: Whether `rowtime` is an item.
     /// - Returns: nil when one of the items was reported.
     func readOrder(
-        _ reader: FieldReader, _ group: FieldGroup, _ scope: ColumnScope
+        _ reader: FieldReader, _ group: FieldGroup, _ scope: ColumnScope, takesRowtime: Bool = false
     ) -> RowOrder? {
         guard let value = reader.value("order_by") else {
             return reader.has("order_by") || group["order_by"]?.isRequired ?? false
@@ -222,7 +223,7 @@ extension PipelineReader {
         var order: RowOrder? = items.isEmpty ? nil : RowOrder(items: [])
         for item in items {
             guard let scalar = context.scalar(item, group["order_by"]),
-                let read = readOrderItem(scalar, scope)
+                let read = readOrderItem(scalar, scope, takesRowtime: takesRowtime)
             else {
                 order = nil
                 continue
@@ -232,7 +233,9 @@ extension PipelineReader {
         return order
     }
 
-    private func readOrderItem(_ scalar: LocatedScalar, _ scope: ColumnScope) -> RowOrder.Item? {
+    private func readOrderItem(
+        _ scalar: LocatedScalar, _ scope: ColumnScope, takesRowtime: Bool
+    ) -> RowOrder.Item? {
         var words = scalar.text.split(separator: " ")
         func ends(_ suffix: String...) -> Bool {
             guard words.count > suffix.count,
@@ -265,6 +268,11 @@ extension PipelineReader {
         var range = scalar.range
         if scalar.style == .plain {
             range = range.lowerBound..<min(range.upperBound, range.lowerBound + word.utf8.count)
+        }
+        if takesRowtime, word.lowercased() == "rowtime", scope.matches(String(word)).isEmpty {
+            return RowOrder.Item(
+                expression: BoundExpression(root: .rowtime, text: "rowtime"),
+                isDescending: isDescending, isNullFirst: isNullFirst ?? isDescending)
         }
         let name = LocatedScalar(text: String(word), style: scalar.style, range: range)
         guard let entry = context.column(name, in: scope) else { return nil }

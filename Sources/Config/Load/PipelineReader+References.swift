@@ -131,8 +131,8 @@ extension PipelineReader {
                 .noSuchPort(
                     "late", node: name,
                     needs:
-                        "an aggregate or top with a window, deduplicate that keeps the first, or "
-                        + "a join of streams,",
+                        "an aggregate or top with a window, deduplicate that keeps the first, over "
+                        + "in the order of event time, a pattern, or a join of streams,",
                     at: place))
             return nil
         case .unmatched where !isJoin:
@@ -150,10 +150,22 @@ extension PipelineReader {
         let isWindowed = ["aggregate", "top"].contains { verb in
             node.member(verb).flatMap { member($0, "window") } != nil
         }
+        if let over = node.member("over") { return isByEventTime(over) }
+        if node.member("pattern") != nil { return true }
         guard let deduplicate = node.member("deduplicate") else { return isWindowed }
         guard let keep = member(deduplicate, "keep"), case .scalar(let scalar) = keep.content
         else { return true }
         return scalar.text != DeduplicateSpec.Keep.last.rawValue
+    }
+
+    /// Whether `over` goes by event time, as written.
+    private func isByEventTime(_ over: LocatedValue) -> Bool {
+        guard let order = member(over, "order_by") else { return true }
+        guard case .sequence(let items) = order.content,
+            case .scalar(let scalar)? = items.first?.content
+        else { return false }
+        let words = scalar.text.lowercased().split(separator: " ")
+        return words.first == "rowtime" && !words.contains("desc")
     }
 
     private func member(_ value: LocatedValue, _ name: String) -> LocatedValue? {

@@ -123,13 +123,13 @@ extension PipelineReader {
         _ step: LinkedStep, _ input: NodeShape, _ scope: ColumnScope
     ) -> VerbResult {
         let reader = step.reader
-        if reader.has("state_ttl"), step.right == nil {
+        if reader.has("state_ttl"), step.right == nil, !reader.has("over") {
             context.report(
                 .isNot(
-                    "state_ttl", "is for joins of streams with 'within: unbounded'",
+                    "state_ttl", "is for 'over' and for joins of streams with 'within: unbounded'",
                     at: context.location(reader.keyRange("state_ttl"))))
         }
-        let verbs = ["join", "aggregate", "deduplicate", "top", "parse"]
+        let verbs = ["join", "aggregate", "deduplicate", "top", "over", "pattern", "parse"]
             .compactMap { reader.key($0) }
             .sorted { $0.range.lowerBound < $1.range.lowerBound }
         if verbs.count > 1 {
@@ -144,6 +144,8 @@ extension PipelineReader {
         case "deduplicate": return readDeduplicate(step, input, scope)
         case "top": return readTop(step, input, scope)
         case "parse": return readParse(step, input, scope)
+        case "over": return readOver(step, input, scope)
+        case "pattern": return readPattern(step, input, scope)
         default:
             var result = VerbResult(
                 verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change)

@@ -88,7 +88,7 @@ extension PipelineReader {
         if step.has("state_ttl"), bounds != nil {
             context.report(
                 .isNot(
-                    "state_ttl", "is for joins of streams with 'within: unbounded'",
+                    "state_ttl", "is for 'over' and for joins of streams with 'within: unbounded'",
                     at: context.location(step.keyRange("state_ttl"))))
         }
         return bounds

@@ -267,6 +267,8 @@ extension CanonicalEncoder {
             write(Int64(parse.column))
             write(parse.format)
             write(parse.fields) { $0.write($1) }
+        case .over(let over): write(over)
+        case .pattern(let pattern): write(pattern)
         }
     }
 
@@ -295,6 +297,41 @@ extension CanonicalEncoder {
         write(join.rightIsAppend)
     }
 
+    private mutating func write(_ pattern: PatternSpec) {
+        write("pattern")
+        write(pattern.partition) { $0.write($1.expression) }
+        write(pattern.order)
+        write(pattern.pattern.root.canonical)
+        write(pattern.conditions) { encoder, condition in
+            encoder.write(condition) { encoder, condition in
+                encoder.write(condition.result)
+                encoder.write(condition.calls) { $0.write($1.canonical) }
+            }
+        }
+        write(pattern.calls) { $0.write($1.canonical) }
+        write(pattern.withinMicros) { $0.write($1) }
+        write(pattern.skipsToNextRow)
+    }
+
+    private mutating func write(_ over: OverSpec) {
+        write("over")
+        write(over.partition) { $0.write($1.expression) }
+        write(over.order)
+        switch over.frame {
+        case .none: write("none")
+        case .rows(let count):
+            write("rows")
+            write(Int64(count))
+        case .range(let range):
+            write("range")
+            write(range)
+        }
+        write(over.calls) { $0.write($1) }
+        write(over.rowCalls) { $0.write($1.canonical) }
+        write(over.isOrdered)
+        write(over.timeToLiveMicros) { $0.write($1) }
+    }
+
     private mutating func write(_ order: RowOrder) {
         write(order.items) { encoder, item in
             encoder.write(item.expression)
@@ -319,6 +356,11 @@ extension CanonicalEncoder {
             }
         }
         if case .top(let top) = step.verb { write(top.hasRank) }
+        if case .pattern(let pattern) = step.verb { write(pattern.measures) { $0.write($1) } }
+        if case .over(let over) = step.verb {
+            write(over.excludesCurrent)
+            write(over.compute) { $0.write($1) }
+        }
         write(step.verbSchema)
         write(step.additions) { $0.write($1) }
         write(step.having) { $0.write($1) }

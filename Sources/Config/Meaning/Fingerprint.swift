@@ -25,7 +25,8 @@ extension PipelineSpec {
         let keeping = steps.filter {
             switch $0.verb {
             case .none, .join, .parse: return false
-            case .aggregate, .streamJoin, .deduplicate, .top: return true
+            case .aggregate, .streamJoin, .deduplicate, .top, .over, .pattern:
+                return true
             }
         }
         let rekeyed = sinks.filter { sink in

@@ -115,6 +115,8 @@ package struct PipelineExplanation: Hashable, Sendable {
             }
         case .deduplicate(let deduplicate): state = deduplicate.state
         case .top(let top): state = top.state
+        case .over(let over): state = over.explainedState
+        case .pattern(let pattern): state = pattern.explainedState
         }
         var isUpdating = false
         var key: [String]?
@@ -232,6 +234,8 @@ extension StepSpec {
         case .deduplicate(let deduplicate): all += deduplicate.by.map(\.expression)
         case .top(let top):
             all += top.partition.map(\.expression) + top.order.items.map(\.expression)
+        case .over(let over): all += over.expressions
+        case .pattern(let pattern): all += pattern.expressions
         }
         return all
     }

@@ -284,6 +284,8 @@ package enum StepVerb: Hashable, Sendable {
     case deduplicate(DeduplicateSpec)
     case top(TopSpec)
     case parse(ParseSpec)
+    case over(OverSpec)
+    case pattern(PatternSpec)
 }
 
 /// `join:` to a table. The output is the left columns, then the table's; match columns of the same

@@ -74,15 +74,28 @@ final class ExactSumAccumulator: Accumulator {
                 builder.appendNull()
                 continue
             }
-            let sum = Int128(bitPattern: sums.base[group])
-            let isNarrow = highs.base[group] == (sum < 0 ? -1 : 0)
-            if !isNarrow || !append(sum, count, to: &builder) {
-                failed[position] =
-                    "cannot compute \(isAverage ? "avg" : "sum"): \(resultType.name) overflow"
+            let isAppended = append(
+                low: sums.base[group], high: highs.base[group], count, to: &builder)
+            if !isAppended {
+                failed[position] = overflow
                 builder.appendNull()
             }
         }
         return builder.finish()
+    }
+
+    /// What is said of a result that does not fit its type.
+    var overflow: String {
+        "cannot compute \(isAverage ? "avg" : "sum"): \(resultType.name) overflow"
+    }
+
+    /// Adds the result of `count` values, at least one, with a sum in 192 bits; false if it does not
+    /// fit its type.
+    func append(
+        low: UInt128, high: Int64, _ count: Int64, to builder: inout ColumnBuilder
+    ) -> Bool {
+        let sum = Int128(bitPattern: low)
+        return high == (sum < 0 ? -1 : 0) && append(sum, count, to: &builder)
     }
 
     private func append(_ sum: Int128, _ count: Int64, to builder: inout ColumnBuilder) -> Bool {

@@ -101,29 +101,45 @@ final class ExactVarianceAccumulator: Accumulator {
 
     func result(_ groups: [Int32], failed: inout [Int: String]) -> Column {
         var builder = ColumnBuilder(type: .double, capacity: groups.count)
-        let unit = pow(10, Double(-2 * scale))
         for group in groups {
-            let count = counts.base[Int(group)]
-            guard kind.isDefined(count) else {
+            let group = Int(group)
+            let sums = Sums(
+                count: counts.base[group], sum: self.sums.base[group],
+                squares: squares.base[group], squaresHigh: squaresHigh.base[group])
+            if let result = sums.result(kind, scale: scale) {
+                builder.append(double: result)
+            } else {
                 builder.appendNull()
-                continue
             }
-            let distances = distances(Int(group), count) / Double(count)
-            builder.append(double: kind.result(distances * unit, count))
         }
         return builder.finish()
     }
 
-    /// `count` times the sum of the squared distances from the mean: count · Σx² − (Σx)², exact in
-    /// 256 bits and then rounded.
-    private func distances(_ group: Int, _ count: Int64) -> Double {
-        let low = squares.base[group].multipliedFullWidth(by: UInt128(count.magnitude))
-        let above = UInt128(squaresHigh.base[group].magnitude) &* UInt128(count.magnitude)
-        let sum = sums.base[group].magnitude
-        let square = sum.multipliedFullWidth(by: sum)
-        let (difference, borrow) = low.low.subtractingReportingOverflow(square.low)
-        let high = low.high &+ above &- square.high &- (borrow ? 1 : 0)
-        return Double(high) * 0x1p128 + Double(difference)
+    /// What a spread is computed from.
+    struct Sums: BitwiseCopyable {
+        var count: Int64 = 0
+        var sum: Int128 = 0
+        /// Of the squares: the low 128 bits, and the 64 bits above them.
+        var squares: UInt128 = 0
+        var squaresHigh: Int64 = 0
+
+        /// The spread of values that are whole multiples of 10^−scale; nil where it is not defined.
+        func result(_ kind: SpreadKind, scale: Int) -> Double? {
+            guard kind.isDefined(count) else { return nil }
+            let unit = pow(10, Double(-2 * scale))
+            return kind.result(distances / Double(count) * unit, count)
+        }
+
+        /// `count` times the sum of the squared distances from the mean: count · Σx² − (Σx)², exact
+        /// in 256 bits and then rounded.
+        private var distances: Double {
+            let low = squares.multipliedFullWidth(by: UInt128(count.magnitude))
+            let above = UInt128(squaresHigh.magnitude) &* UInt128(count.magnitude)
+            let square = sum.magnitude.multipliedFullWidth(by: sum.magnitude)
+            let (difference, borrow) = low.low.subtractingReportingOverflow(square.low)
+            let high = low.high &+ above &- square.high &- (borrow ? 1 : 0)
+            return Double(high) * 0x1p128 + Double(difference)
+        }
     }
 
     func merge(_ source: Int, into target: Int) {

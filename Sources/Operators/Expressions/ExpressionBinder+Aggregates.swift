@@ -12,6 +12,7 @@ extension ExpressionBinding {
                 at: call.nameRange,
                 help: isNestedAggregate ? nil : "aggregates are computed by an 'aggregate' step")
         }
+        matchContext?.named = []
         if call.isStar {
             guard function == .count else {
                 return report("'\(name)(*)' is not possible: name a column", at: range)
@@ -131,6 +132,7 @@ extension ExpressionBinding {
             function: parts.function, argument: parts.argument.map(expression),
             order: parts.order.map(expression), parameter: parts.parameter,
             isDistinct: parts.isDistinct, filter: parts.filter.map(expression), type: parts.type)
+        if matchContext != nil { return addMatch(call, range) }
         // The same call in other words is the same call.
         let canonical = call.canonical
         let index = calls.firstIndex { $0.canonical == canonical } ?? calls.count

@@ -2,6 +2,7 @@
 extension ExpressionBinding {
     mutating func function(_ call: Syntax.Call, _ range: Range<Int>) -> BoundOperand? {
         let name = call.name.lowercased()
+        if let found = matchFunction(call, range) ?? rowFunction(call, range) { return found }
         guard let entry = FunctionCatalog.entry(name) else {
             for argument in call.arguments { _ = bind(argument) }
             return report(

@@ -95,6 +95,11 @@ struct ExpressionBinding {
     var diagnostics: [ExpressionDiagnostic] = []
     private var isInsideAggregate = false
     private var usesGroupColumn = false
+    /// Where results are bound for each row, so that all of its columns stand beside the calls; nil
+    /// elsewhere.
+    var rowContext: RowContext?
+    /// Where results of a pattern's matches are bound; nil elsewhere.
+    var matchContext: MatchContext?
 
     /// The text that is bound, for pieces of it.
     private(set) var source: [UInt8] = []
@@ -117,7 +122,7 @@ struct ExpressionBinding {
                 operand = coerce(bound, to: expected)
                 if operand == nil, !bound.isUntyped { _ = expectation(bound, expected) }
             }
-            if isAggregate, operand != nil, calls.isEmpty, !usesGroupColumn {
+            if isAggregate, operand != nil, calls.isEmpty, !usesGroupColumn, rowContext == nil {
                 report("expression has no aggregate function", at: syntax.range)
             }
             if let operand, diagnostics.isEmpty {
@@ -241,7 +246,10 @@ struct ExpressionBinding {
     private mutating func name(
         _ qualifier: String?, _ name: String, isQuoted: Bool, _ range: Range<Int>
     ) -> BoundOperand? {
-        if let grouping, !isInsideAggregate {
+        if matchContext != nil {
+            return matchName(qualifier, name, isQuoted: isQuoted, range)
+        }
+        if let grouping, !isInsideAggregate, rowContext == nil {
             if let index = groupIndex(qualifier, name, grouping) {
                 usesGroupColumn = true
                 return BoundOperand(node: .column(index, grouping[index].type), range: range)
@@ -264,6 +272,19 @@ struct ExpressionBinding {
             return BoundOperand(node: node, range: range)
         }
         return unknown(qualifier, name, isQuoted: isQuoted, range)
+    }
+
+    /// A column or pseudo-column by its name alone.
+    mutating func plainName(
+        _ name: String, isQuoted: Bool, _ range: Range<Int>
+    ) -> BoundOperand? {
+        if let entry = entries(nil, name).first {
+            return BoundOperand(node: .column(entry.index, entry.field.type), range: range)
+        }
+        if !isQuoted, let node = pseudoColumn(name) {
+            return BoundOperand(node: node, range: range)
+        }
+        return unknown(nil, name, isQuoted: isQuoted, range)
     }
 
     private func entries(_ qualifier: String?, _ name: String) -> [ExpressionScope.Entry] {
@@ -317,7 +338,9 @@ struct ExpressionBinding {
         for entry in visible + scope.entries where !names.contains(entry.field.name) {
             names.append(entry.field.name)
         }
-        if let grouping { names += grouping.fields.map(\.name).filter { !names.contains($0) } }
+        if let grouping, rowContext == nil {
+            names += grouping.fields.map(\.name).filter { !names.contains($0) }
+        }
         var help = NameSuggestion.help(for: name, among: names + ["rowtime"])
         if help == nil, isQuoted, qualifier == nil {
             help = "text is written in single quotes: '\(name)'"

@@ -137,6 +137,27 @@ package struct KeyCodec: Sendable {
         return decodeRows(keys, retained: retained)
     }
 
+    /// Appends the value of one key, of one type, to a column.
+    ///
+    /// - Parameters:
+    ///   - key: A view whose bytes live as long as the column.
+    ///   - arena: Gets strings that are not in the key as they are.
+    /// - Returns: Whether it is a key of the type.
+    func appendValue(
+        _ key: StringView, to builder: inout ColumnBuilder, arena: inout ByteArena
+    ) -> Bool {
+        guard !isOneString else {
+            if key.count == 1 && key.base[0] == 0xff {
+                builder.appendNull()
+            } else {
+                builder.append(view: key)
+            }
+            return true
+        }
+        var offset = 0
+        return KeyCodec.read(key, &offset, into: &builder, &arena) && offset == key.count
+    }
+
     /// Whether bytes from a checkpoint are a key of these types.
     package func isKey(_ key: StringView) -> Bool {
         if isOneString { return true }

@@ -119,7 +119,7 @@ struct AggregateInput {
 
     /// An argument of the call, which is only asked for where the filter is true: elsewhere it may
     /// fail.
-    private static func asked(
+    static func asked(
         _ argument: BoundExpression, by call: AggregateCall
     ) -> BoundExpression {
         guard let filter = call.filter else { return named(argument, call.label) }

@@ -39,6 +39,8 @@ final class RowStore {
     }
 
     var liveCount: Int { count - free.count }
+    /// What the bytes of keys lie in.
+    var blocks: [Buffer] { arena.blocks }
     var memoryBytes: Int { arena.byteCount + count * 64 }
 
     /// The values of rows as bytes, to be kept or to be compared with what is.

@@ -114,6 +114,10 @@ enum GraphText {
         case .top(let top):
             let names = top.partition.map(\.name).joined(separator: ", ")
             words.append("top \(top.limit)" + (names.isEmpty ? "" : " of \(names)"))
+        case .over(let over):
+            let names = over.partition.map(\.name).joined(separator: ", ")
+            words.append(over.frameText + (names.isEmpty ? "" : " of \(names)"))
+        case .pattern(let pattern): words.append("pattern \(pattern.text)")
         }
         if case .parse(let parse) = step.verb {
             words.append("parse \(step.inputSchema[parse.column].name)")

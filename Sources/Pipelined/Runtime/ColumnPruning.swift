@@ -119,7 +119,7 @@ enum ColumnPruning {
             for call in aggregate.calls {
                 for expression in call.expressions { input.formUnion(expression.columns) }
             }
-        case .deduplicate, .top: input.formUnion(step.inputSchema.fields.indices)
+        case .deduplicate, .top, .over, .pattern: input.formUnion(step.inputSchema.fields.indices)
         case .parse(let parse):
             input.formUnion(needed.filter { $0 < step.inputSchema.count })
             input.insert(parse.column)
@@ -132,7 +132,7 @@ enum ColumnPruning {
         case .none:
             result.verbSchema = result.inputSchema
             return VerbColumns(verbMap: inputMap)
-        case .deduplicate, .top:
+        case .deduplicate, .top, .over, .pattern:
             let places = step.verbSchema.fields.indices
             return VerbColumns(
                 verbMap: Dictionary(uniqueKeysWithValues: zip(places, places)))

@@ -172,6 +172,14 @@ struct GraphBuilder {
             }
             verb = Stage(
                 operation: parser, input: step.inputSchema, output: step.verbSchema, isVerb: true)
+        case .over(let over):
+            verb = Stage(
+                operation: self.over(over, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true)
+        case .pattern(let pattern):
+            verb = Stage(
+                operation: self.pattern(pattern, of: step), input: step.inputSchema,
+                output: step.verbSchema, isVerb: true, isStateful: true)
         }
         var stages: [Stage] = []
         // A join has one left input, to which a union is brought together before.
@@ -300,6 +308,24 @@ struct GraphBuilder {
             windowEnd: spec.windowEnd)
         if let windowEnd = spec.windowEnd { return WindowTop(plan, windowEnd: windowEnd) }
         return Top(plan)
+    }
+
+    private func over(_ spec: OverSpec, of step: StepSpec) -> any Operator {
+        let plan = OverPlan(
+            inputSchema: step.inputSchema, partition: spec.partition.map(\.expression),
+            order: spec.order, frame: spec.frame, excludesCurrent: spec.excludesCurrent,
+            calls: spec.calls, rowCalls: spec.rowCalls, compute: spec.compute,
+            timeToLiveMicros: spec.timeToLiveMicros)
+        return spec.isOrdered ? OrderedOver(plan) : UpdatingOver(plan)
+    }
+
+    private func pattern(_ spec: PatternSpec, of step: StepSpec) -> any Operator {
+        PatternMatch(
+            PatternPlan(
+                inputSchema: step.inputSchema, partition: spec.partition, order: spec.order,
+                pattern: spec.pattern, conditions: spec.conditions, calls: spec.calls,
+                measures: spec.measures, withinMicros: spec.withinMicros,
+                skipsToNextRow: spec.skipsToNextRow))
     }
 
     // MARK: Sinks and wires

@@ -37,7 +37,7 @@ enum TimeObservation {
         switch step.verb {
         case .none, .join, .parse: return false
         case .aggregate(let aggregate): return aggregate.window != .none
-        case .streamJoin, .deduplicate, .top: return true
+        case .streamJoin, .deduplicate, .top, .over, .pattern: return true
         }
     }
 }

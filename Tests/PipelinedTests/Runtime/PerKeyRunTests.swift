@@ -75,6 +75,91 @@ struct PerKeyRunTests {
         #expect(try Self.lines(folder, "out.ndjson") == expected)
     }
 
+    @Test("over: the rows before each row of its partition, in order", arguments: [true, false])
+    func over(everyBatch: Bool) throws {
+        let folder = try Self.run(
+            """
+              sums:
+                from: events
+                over:
+                  partition_by: [g]
+                  range: 2s
+                  compute: {total: sum(n), before: "lag(id)"}
+                select: [id, total, before]
+            """,
+            sinks: "  out: {from: sums, file: {path: \"FOLDER/out.ndjson\"}, format: json}",
+            everyBatch: everyBatch)
+        func time(_ row: Int) -> Int { row * 100 + row % 3 * 150 }
+        let rows = (0..<300).sorted { (time($0), $0) < (time($1), $1) }
+        let expected = rows.map { row in
+            let partition = rows.filter { $0 % 4 == row % 4 }
+            let total = partition.filter { time(row) - 2000...time(row) ~= time($0) }
+                .reduce(0) { $0 + $1 * 7 % 101 }
+            let place = partition.firstIndex(of: row) ?? 0
+            let before = place > 0 ? "\"k\(partition[place - 1] % 40)\"" : "null"
+            return "{\"id\":\"k\(row % 40)\",\"total\":\(total),\"before\":\(before)}"
+        }
+        #expect(try Self.lines(folder, "out.ndjson") == expected)
+    }
+
+    @Test(
+        "pattern: runs of rows of each partition, whose windows close behind them",
+        arguments: [true, false])
+    func pattern(everyBatch: Bool) throws {
+        let folder = try Self.run(
+            """
+              climbs:
+                from: events
+                pattern:
+                  partition_by: [g]
+                  match: low up+
+                  define: {up: "n > last(n, 1)"}
+                  measures: {start: low.n, top: last(up.n), rows: count(*)}
+                  within: 3s
+              per_window:
+                from: climbs
+                aggregate: {window: {tumbling: 5s}, compute: {n: count(*), rows: sum(rows)}}
+            """,
+            sinks: """
+                  out: {from: climbs, file: {path: "FOLDER/out.ndjson"}, format: json}
+                  windows: {from: per_window, file: {path: "FOLDER/windows.ndjson"}, format: json}
+                  late: {from: per_window.late, file: {path: "FOLDER/late.ndjson"}, format: json}
+                """, everyBatch: everyBatch)
+        func time(_ row: Int) -> Int { row * 100 + row % 3 * 150 }
+        func number(_ row: Int) -> Int { row * 7 % 101 }
+        var expected: [Int: [String]] = [:]
+        for group in 0..<4 {
+            let rows = (0..<300).filter { $0 % 4 == group }.sorted {
+                (time($0), $0) < (time($1), $1)
+            }
+            var start = 0
+            while start < rows.count {
+                var end = start + 1
+                while end < rows.count, number(rows[end]) > number(rows[end - 1]),
+                    time(rows[end]) - time(rows[start]) <= 3000
+                {
+                    end += 1
+                }
+                if end > start + 1 {
+                    expected[group, default: []].append(
+                        "{\"g\":\(group),\"start\":\(number(rows[start])),"
+                            + "\"top\":\(number(rows[end - 1])),\"rows\":\(end - start)}")
+                }
+                start = end
+            }
+        }
+        let lines = try Self.lines(folder, "out.ndjson")
+        let given = Dictionary(grouping: lines) { Int($0.dropFirst(5).prefix(1)) ?? -1 }
+        #expect(given == expected)
+        // The pattern holds the watermark back, so that no match is late for its window.
+        #expect(try Self.lines(folder, "late.ndjson").isEmpty)
+        let counted = try Self.lines(folder, "windows.ndjson").map { line in
+            let row = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return row?["n"] as? Int ?? 0
+        }
+        #expect(counted.reduce(0, +) == lines.count)
+    }
+
     @Test("deduplicate: the last row of each key stands", arguments: [true, false])
     func last(everyBatch: Bool) throws {
         let folder = try Self.run(
