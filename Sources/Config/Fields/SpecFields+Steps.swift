@@ -31,6 +31,7 @@ extension SpecFields {
             SpecField(
                 "parse", .mapping, "Reads a column of text into more columns; see *parse*.",
                 example: "parse: {column: line, format: json, schema: {id: bigint}}"),
+            SpecField(
                 "over", .mapping, "Computes from the rows before each row; see *over*.",
                 example: "over: {partition_by: [card], range: 1h, compute: {spent: sum(amount)}}"),
             SpecField(
