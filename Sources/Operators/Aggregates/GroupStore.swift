@@ -27,7 +27,7 @@ final class GroupStore {
         sets = zip(calls, accumulators).map { call, accumulator in
             if let multiset = accumulator as? MultisetAccumulator { return multiset.sets }
             guard call.isDistinct, call.takesBack, let argument = call.argument else { return nil }
-            return ValueSets(types: [argument.type], isCounted: true)
+            return ValueSets(types: [argument.type])
         }
         (distinct, distinctOf) = GroupStore.sharedSets(calls)
     }
