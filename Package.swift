@@ -6,7 +6,7 @@ import PackageDescription
 let swiftSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     // SAFETY: that no two accesses to a class's property overlap is checked at run time in debug
-    // builds, which the tests are; in a release the checks took 4 to 7 % of q7, q16 and q18.
+    // builds, which the tests are; in a release the checks took 3 to 7 % of q7, q16 and q18.
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 

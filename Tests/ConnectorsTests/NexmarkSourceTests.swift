@@ -9,7 +9,7 @@ import Testing
 struct NexmarkSourceTests {
     private func split(
         _ kind: NexmarkOptions.Kind, events: Int64 = 20_000, seed: UInt64 = 1,
-        rowsMax: Int64 = NexmarkSplit.rowsMax, only: [NexmarkOptions.Column]? = nil,
+        rowsMax: Int64? = nil, only: [NexmarkOptions.Column]? = nil,
         rate: Int64 = 10_000
     ) throws -> NexmarkSplit {
         let fields = kind.fields.filter { field in

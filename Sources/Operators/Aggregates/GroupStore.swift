@@ -31,7 +31,7 @@ final class GroupStore {
             if let multiset = accumulator as? MultisetAccumulator { return multiset.sets }
             guard call.isDistinct, call.takesBack || mergesGroups, let argument = call.argument
             else { return nil }
-            return ValueSets(types: [argument.type], isCounted: call.takesBack)
+            return ValueSets(types: [argument.type])
         }
         (distinct, distinctOf) =
             mergesGroups ? ([], calls.map { _ in nil }) : GroupStore.sharedSets(calls)

@@ -18,7 +18,7 @@ final class MultisetAccumulator: Accumulator {
         default: end = .largest
         }
         let types = [call.order, call.argument].compactMap { $0?.type }
-        sets = ValueSets(types: types, end: end, isCounted: true)
+        sets = ValueSets(types: types, end: end)
     }
 
     func reserve(_ count: Int) { sets.reserve(count) }

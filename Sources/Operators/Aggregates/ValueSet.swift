@@ -14,8 +14,6 @@ final class ValueSet {
     }
 
     private let end: End?
-    /// Whether a value is counted at all; otherwise it is there or not, and never leaves.
-    private let isCounted: Bool
     private var table = KeyTable()
     private var counts: [Int64] = []
     private var flags: [UInt8] = []
@@ -24,10 +22,7 @@ final class ValueSet {
     /// Entries that neither stand nor are in a checkpoint.
     private var idleCount = 0
 
-    init(end: End?, isCounted: Bool) {
-        self.end = end
-        self.isCounted = isCounted
-    }
+    init(end: End?) { self.end = end }
 
     /// Entries in memory, standing or not.
     var entryCount: Int { counts.count }
@@ -49,7 +44,6 @@ final class ValueSet {
             idleCount += 1
         }
         let before = counts[index]
-        if before > 0 && !isCounted { return 0 }
         let after = max(0, before &+ weight)
         guard after != before else { return 0 }
         counts[index] = after

@@ -1,11 +1,11 @@
-/// The values of one call, a multiset for each group: those that a DISTINCT call has seen, or those
-/// among which a call finds its next result when one is taken back (SEMANTICS 24).
+/// The values of one call over rows that may be taken back, a multiset for each group: those that a
+/// DISTINCT call counts, or those among which a call finds its next result (SEMANTICS 24). Where rows
+/// are only added, ``DistinctValues`` keeps what has been seen.
 ///
 /// Checkpoints have an entry for each value, in a part of their own, so that one costs what changed.
 final class ValueSets {
     let codec: KeyCodec
     private let end: ValueSet.End?
-    private let isCounted: Bool
     private var sets: [ValueSet?] = []
     /// Entries in memory, standing or not.
     private(set) var entryCount = 0
@@ -13,11 +13,9 @@ final class ValueSets {
     /// - Parameters:
     ///   - types: The columns that make a value, first those it is ordered by.
     ///   - end: Which end is asked for, if one is.
-    ///   - isCounted: Whether values may be taken back.
-    init(types: [ColumnType], end: ValueSet.End? = nil, isCounted: Bool) {
+    init(types: [ColumnType], end: ValueSet.End? = nil) {
         codec = KeyCodec(types: types)
         self.end = end
-        self.isCounted = isCounted
     }
 
     func reserve(_ count: Int) {
@@ -46,7 +44,7 @@ final class ValueSets {
 
     private func set(_ group: Int) -> ValueSet {
         if let known = sets[group] { return known }
-        let set = ValueSet(end: end, isCounted: isCounted)
+        let set = ValueSet(end: end)
         sets[group] = set
         return set
     }
@@ -121,7 +119,7 @@ final class ValueSets {
                     return changes.delete(part: ValueSets.part, time: time, key: $0)
                 }
                 changes.put(part: ValueSets.part, time: time, key: $0) { bytes in
-                    if isCounted { bytes.append(littleEndian: count) }
+                    bytes.append(littleEndian: count)
                 }
             }
         }
@@ -145,12 +143,8 @@ final class ValueSets {
     /// Takes back one entry; false when it is not one of these.
     func restore(_ value: StringView, count bytes: UnsafeBufferPointer<UInt8>, group: Int) -> Bool {
         var reader = ByteReader(bytes)
-        var count: Int64 = 1
-        if isCounted {
-            guard let read = reader.read(Int64.self), read > 0 else { return false }
-            count = read
-        }
-        guard reader.isAtEnd, codec.isKey(value) else { return false }
+        guard let count = reader.read(Int64.self), count > 0, reader.isAtEnd, codec.isKey(value)
+        else { return false }
         let set = set(group)
         entryCount -= set.entryCount
         set.restore(value, count: count)

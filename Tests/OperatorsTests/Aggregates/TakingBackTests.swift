@@ -137,7 +137,7 @@ struct TakingBackTests {
 
     @Test("forgets values that have left, with and without checkpoints", arguments: [false, true])
     func bounded(hasCheckpoints: Bool) {
-        let set = ValueSet(end: .largest, isCounted: true)
+        let set = ValueSet(end: .largest)
         for number in 0..<20_000 {
             let bytes = Array("value \(number)".utf8)
             bytes.withUnsafeBufferPointer { bytes in
