@@ -84,8 +84,12 @@ extension SpecFields {
                 "where", .expression,
                 "Streams: also part of the match; sees the columns of both sides.",
                 example: "where: payments.amount >= orders.amount"),
+            SpecField(
+                "as_of", .expression,
+                "Tables with a `history`: joins the version that was valid at this time, a timestamp "
+                    + "over the left columns.", example: "as_of: rowtime"),
         ],
-        later: ["as_of", "wait"])
+        later: ["wait"])
 
     package static let within = FieldGroup(
         "within", at: "steps.NAME.join.within",

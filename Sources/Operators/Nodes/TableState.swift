@@ -69,6 +69,24 @@ package final class TableState: Sendable {
             }
         }
 
+        /// A row of a key that stands in place of another, or goes.
+        package struct Change {
+            /// Of the row among those that were added.
+            package let index: Int
+            package let key: StringView
+            /// What stood under the key, nil if nothing did.
+            package let before: Entry?
+            /// The encoded row; nil when the key is removed.
+            package let row: StringView?
+            package let origin: Origin
+        }
+
+        /// The encoded row of a key and where it came from.
+        package struct Entry {
+            package let row: StringView
+            package let origin: Origin
+        }
+
         /// - Parameter key: Positions of the key's columns in the schema.
         package init(schema: Schema, key: [Int]) {
             self.schema = schema
@@ -82,12 +100,11 @@ package final class TableState: Sendable {
         /// - Parameters:
         ///   - place: Where they come from, and `rowtimes` when each happened, for rows that come from
         ///     several places. nil: the last one wins.
-        ///   - changed: Called with the key, the encoded row (nil: removed) and the origin of what was
-        ///     taken.
+        ///   - changed: Called with what was taken; the bytes are valid during the call only.
         package func add(
             _ columns: [Column], count: Int, isDeletion: UnsafePointer<UInt8>? = nil,
             place: UInt64 = 0, rowtimes: UnsafePointer<Int64>? = nil,
-            changed: ((_ key: StringView, _ row: StringView?, _ origin: Origin) -> Void)? = nil
+            changed: ((Change) -> Void)? = nil
         ) {
             let keys = keyCodec.encode(key.map { columns[$0] }, count: count)
             let values = rowCodec.encode(columns, count: count)
@@ -95,8 +112,12 @@ package final class TableState: Sendable {
                 let isRemoved = isDeletion.map { $0[row] != 0 } ?? false
                 let value: StringView? = isRemoved ? nil : values.strings[row]
                 let origin = rowtimes.map { Origin(place: place, time: $0[row]) } ?? .none
+                let before = changed == nil ? nil : entry(keys.strings[row])
                 if set(keys.strings[row], to: value, from: origin) {
-                    changed?(keys.strings[row], value, origin)
+                    changed?(
+                        Change(
+                            index: row, key: keys.strings[row], before: before, row: value,
+                            origin: origin))
                 }
             }
             let isForgetting = !keepsRemoved && removedCount > max(rows.count / 2, 1024)
@@ -169,6 +190,17 @@ package final class TableState: Sendable {
         package func row(_ key: StringView) -> StringView? {
             let known = index.find(key)
             return known < 0 ? nil : rows[Int(known)]
+        }
+
+        /// How many keys have a row, and the bytes of memory, about.
+        package var keyCount: Int { rows.count - removedCount }
+        package var memoryBytes: Int { index.memoryBytes + arena.byteCount + rows.count * 48 }
+
+        /// What stands under a key, nil if nothing does.
+        package func entry(_ key: StringView) -> Entry? {
+            let known = index.find(key)
+            guard known >= 0, let row = rows[Int(known)] else { return nil }
+            return Entry(row: row, origin: origins[Int(known)])
         }
 
         package func finish() -> TableState {
