@@ -88,8 +88,11 @@ extension SpecFields {
                 "as_of", .expression,
                 "Tables with a `history`: joins the version that was valid at this time, a timestamp "
                     + "over the left columns.", example: "as_of: rowtime"),
-        ],
-        later: ["wait"])
+            SpecField(
+                "wait", .duration,
+                "Tables: how long, by event time, a row without a partner waits for the table to have "
+                    + "its key.", example: "wait: 5s"),
+        ])
 
     package static let within = FieldGroup(
         "within", at: "steps.NAME.join.within",

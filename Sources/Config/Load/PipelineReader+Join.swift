@@ -21,16 +21,18 @@ extension PipelineReader {
                     help: "write 'stream' in place of 'table', or leave it out"))
         }
         let isUpdating = input.change.map { $0 != .append } ?? false
-        if isUpdating, join.has("as_of") {
+        for name in ["as_of", "wait"] where isUpdating && join.has(name) {
             context.report(
                 .notSupported(
-                    "'as_of' over rows that change", at: context.location(join.keyRange("as_of")),
-                    help: "join before the aggregate, or leave 'as_of' out"))
-        } else if isUpdating {
+                    "'\(name)' over rows that change", at: context.location(join.keyRange(name)),
+                    help: "join before the aggregate, or leave '\(name)' out"))
+        }
+        let wait = join.duration("wait")
+        if join.has("wait"), join.has("as_of") {
             context.report(
-                .notSupported(
-                    "a join of rows that change", at: context.location(step.keyRange("join")),
-                    help: "join before the aggregate, or give the aggregate a 'window'"))
+                .isNot(
+                    "wait", "does not go with 'as_of', whose rows wait for the table anyway",
+                    at: context.location(join.keyRange("wait")), help: "remove it"))
         }
         let kind = readJoinKind(join)
         if !join.has("table") {
@@ -69,6 +71,8 @@ extension PipelineReader {
                     !match.sameNames.contains(tableShape.schema[$0].name)
                 })
             spec.asOf = asOf
+            spec.isInputUpdating = isUpdating
+            spec.waitMicros = wait
             result.verb = .join(spec)
         }
         return result

@@ -29,6 +29,9 @@ package final class AsOfJoin: Operator {
     private let marks = GroupArray<Int32>(0)
     /// Rows without a partner that asked for a time whose versions are no longer kept.
     package private(set) var forgottenCount: Int64 = 0
+    private var capturedForgotten: Int64 = 0
+    private static let rowsPart: UInt8 = 0
+    private static let countPart: UInt8 = 1
 
     private static let batchRowsMax = 8192
 
@@ -222,12 +225,24 @@ package final class AsOfJoin: Operator {
     // MARK: Checkpoints
 
     package func capture(into changes: inout StateChanges) {
-        if let leftBelow { changes.deleteBelow(time: leftBelow) }
+        if let leftBelow { changes.deleteBelow(part: Self.rowsPart, time: leftBelow) }
         leftBelow = nil
-        store.capture(into: &changes)
+        store.capture(part: Self.rowsPart, into: &changes)
+        guard forgottenCount != capturedForgotten else { return }
+        capturedForgotten = forgottenCount
+        changes.put(part: Self.countPart, time: 0, key: StringView.empty.bytes) {
+            $0.append(littleEndian: forgottenCount)
+        }
     }
 
     package func restore(_ entry: StateEntry) throws(StateError) {
+        guard entry.part == Self.rowsPart else {
+            var reader = ByteReader(entry.value)
+            guard let count = reader.read(Int64.self), reader.isAtEnd else { throw .damagedEntry }
+            forgottenCount = count
+            capturedForgotten = count
+            return
+        }
         let slot = try store.restore(entry)
         wait(slot, time: store.time(slot), due: entry.time)
     }

@@ -120,6 +120,7 @@ package final class TableHistory {
         liveBytes -= rows.base[index].count
         set(slot, row: row, place: place)
         markDirty(slot)
+        pushDeletion(slot)
     }
 
     private func set(_ slot: Int32, row: StringView?, place: UInt64) {
@@ -170,10 +171,14 @@ package final class TableHistory {
             if lasts.base[number] < 0 { liveKeyCount += 1 }
             lasts.base[number] = slot
         }
-        // A deletion that is the newest one ends nothing, and is let go like a version that ended.
-        if states.base[Int(slot)] & State.isDeletion != 0 {
-            ends.push(slot, at: times.base[Int(slot)])
-        }
+        pushDeletion(slot)
+    }
+
+    /// A deletion that nothing stands before may be let go once no row of its time can come.
+    private func pushDeletion(_ slot: Int32) {
+        guard states.base[Int(slot)] & State.isDeletion != 0 else { return }
+        let (end, overflow) = times.base[Int(slot)].addingReportingOverflow(1)
+        if !overflow { ends.push(slot, at: end) }
     }
 
     private func first(of number: Int) -> Int32 {
@@ -251,16 +256,12 @@ package final class TableHistory {
         let behind = next.base[index]
         let hasEnded = behind >= 0 && times.base[Int(behind)] <= bound
         let isNothing =
-            state & State.isDeletion != 0 && times.base[index] <= bound
+            state & State.isDeletion != 0 && times.base[index] < bound
             && previous.base[index] < 0
         guard hasEnded || isNothing else { return false }
         unlink(slot)
         // What is now the first may be a deletion, which says no more than nothing does.
-        if behind >= 0, previous.base[Int(behind)] < 0,
-            states.base[Int(behind)] & State.isDeletion != 0
-        {
-            ends.push(behind, at: times.base[Int(behind)])
-        }
+        if behind >= 0, previous.base[Int(behind)] < 0 { pushDeletion(behind) }
         return true
     }
 

@@ -1,8 +1,14 @@
+/// A join that looks into a table's present rows.
+package protocol TableReader: AnyObject {
+    /// The table as it stands; replaced between two batches.
+    var table: TableState { get set }
+}
+
 /// Joins a stream to a table's present rows: left columns, then the table's.
 ///
 /// A row whose match expressions are null has no partner. Rows without a partner go to the
 /// unmatched port, and with `keepsUnmatched` (a left join) also on, the table's columns null.
-package final class TableJoin: Operator {
+package final class TableJoin: Operator, TableReader {
     /// The table as it stands; replaced between two batches.
     package var table: TableState
     private let match: [ExpressionEvaluator]
@@ -33,17 +39,26 @@ package final class TableJoin: Operator {
             match, over: batch, now: now, schema: inputSchema, rejectingTo: output)
         let count = rows.batch.count
         guard count > 0 else { return }
-        let keys = codec.encode(rows.columns, count: count)
         let found = Buffer(capacity: count * 4)
         let partners = found.pointer(to: Int32.self)
-        table.find(keys.strings, count: count, into: partners)
-        for column in rows.columns {
-            guard let validity = column.validityPointer else { continue }
-            for row in 0..<count where validity[row] == 0 { partners[row] = -1 }
-        }
+        TableJoin.find(rows.columns, codec, count: count, in: table, into: partners)
         TableJoin.emit(
             rows.batch, partners, tableColumns.map { table.columns[$0] },
             keepsUnmatched: keepsUnmatched, to: output)
+    }
+
+    /// The rows of a table under keys, −1 where there is none or a part of the key is null.
+    static func find(
+        _ match: [Column], _ codec: KeyCodec, count: Int, in table: TableState,
+        into partners: UnsafeMutablePointer<Int32>
+    ) {
+        let keys = codec.encode(match, count: count)
+        table.find(keys.strings, count: count, into: partners)
+        withExtendedLifetime(keys) {}
+        for column in match {
+            guard let validity = column.validityPointer else { continue }
+            for row in 0..<count where validity[row] == 0 { partners[row] = -1 }
+        }
     }
 
     /// Gives the rows of a batch their partners, which are rows of `columns`, −1 for none: without one

@@ -48,6 +48,8 @@ package final class TableState: Sendable {
         private var removedCount = 0
         /// Whether it must be known when a row went, as an older one may come from another place.
         package var keepsRemoved = false
+        /// Whether also of one place the later row counts, and of equal times the last.
+        package var isByTime = false
 
         /// Where a row comes from, and when it happened: what decides between rows of one key.
         package struct Origin: Equatable, Sendable {
@@ -64,8 +66,9 @@ package final class TableState: Sendable {
             package static let none = Origin(place: 0, time: .min)
 
             /// Whether a row of this origin counts where one of `other` stands.
-            fileprivate func supersedes(_ other: Origin) -> Bool {
-                place == other.place || (time, place) > (other.time, other.place)
+            fileprivate func supersedes(_ other: Origin, isByTime: Bool) -> Bool {
+                if place == other.place { return !isByTime || time >= other.time }
+                return (time, place) > (other.time, other.place)
             }
         }
 
@@ -132,7 +135,9 @@ package final class TableState: Sendable {
             let hash = key.hash
             let known = index.find(key, hash: hash)
             if known >= 0 {
-                guard origin.supersedes(origins[Int(known)]) else { return false }
+                guard origin.supersedes(origins[Int(known)], isByTime: isByTime) else {
+                    return false
+                }
                 liveBytes -= rows[Int(known)]?.count ?? 0
                 removedCount += (row == nil ? 1 : 0) - (rows[Int(known)] == nil ? 1 : 0)
                 rows[Int(known)] = row.map { arena.store($0.base, count: $0.count) }

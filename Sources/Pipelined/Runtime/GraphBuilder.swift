@@ -110,6 +110,12 @@ struct GraphBuilder {
             if let right = stage.right {
                 try connect(right.reference, to: node, input: 1, schema: right.schema)
             }
+            if let waiting = stage.waiting {
+                let (operation, context) = (waiting.join, context)
+                waiting.table.listen { [unowned node] in
+                    operation.tableChanged(now: context.now, to: node)
+                }
+            }
             stage.versions?.edges.append(Edge(receiver: node, input: 1, columns: nil))
             graph.nodes.append(node)
             if stage.isStateful { graph.stateful.append((step.name, node)) }
@@ -135,6 +141,8 @@ struct GraphBuilder {
         var right: (reference: NodeReference, schema: Schema)?
         /// The second input of a join with the versions of a table that may come while rows flow.
         var versions: OutputPort?
+        /// A join whose rows wait for a table's.
+        var waiting: (join: WaitingTableJoin, table: TableNode)?
     }
 
     /// `where`, the verb, and the clauses behind it; what would pass rows through is left out.
@@ -151,10 +159,7 @@ struct GraphBuilder {
                     isVerb: true)
             ]
         case .join(let join) where join.asOf != nil: verb = try asOfJoin(join, of: step)
-        case .join(let join):
-            verb = Stage(
-                operation: try tableJoin(join, of: step), input: step.inputSchema,
-                output: step.verbSchema, isVerb: true)
+        case .join(let join): verb = try tableJoin(join, of: step)
         case .streamJoin(let join):
             verb = Stage(
                 operation: streamJoin(join, of: step), input: step.inputSchema,
@@ -223,13 +228,34 @@ struct GraphBuilder {
 
     private func tableJoin(
         _ join: TableJoinSpec, of step: StepSpec
-    ) throws(EngineError) -> TableJoin {
+    ) throws(EngineError) -> Stage {
         let table = try table(join, of: step)
-        let operation = TableJoin(
-            table: table.state, match: join.match, tableColumns: join.tableColumns,
-            keepsUnmatched: join.kind == .left, inputSchema: step.inputSchema)
-        table.add(operation)
-        return operation
+        let keepsUnmatched = join.kind == .left
+        func stage(_ operation: any Operator & TableReader) -> Stage {
+            table.add(operation)
+            return Stage(
+                operation: operation, input: step.inputSchema, output: step.verbSchema,
+                isVerb: true, isStateful: join.keepsRows)
+        }
+        if join.isInputUpdating {
+            return stage(
+                KeptTableJoin(
+                    table: table.state, match: join.match, tableColumns: join.tableColumns,
+                    keepsUnmatched: keepsUnmatched, inputSchema: step.inputSchema))
+        }
+        if let waitMicros = join.waitMicros {
+            let operation = WaitingTableJoin(
+                table: table.state, match: join.match, tableColumns: join.tableColumns,
+                keepsUnmatched: keepsUnmatched, waitMicros: waitMicros,
+                inputSchema: step.inputSchema)
+            var result = stage(operation)
+            result.waiting = (operation, table)
+            return result
+        }
+        return stage(
+            TableJoin(
+                table: table.state, match: join.match, tableColumns: join.tableColumns,
+                keepsUnmatched: keepsUnmatched, inputSchema: step.inputSchema))
     }
 
     private func streamJoin(_ join: StreamJoinSpec, of step: StepSpec) -> any Operator {

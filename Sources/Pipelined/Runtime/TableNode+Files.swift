@@ -32,7 +32,7 @@ extension TableNode {
     }
 
     private func replace(now: Int64, signature: [UInt8]) throws(ConnectorError) {
-        let fresh = TableState.TableBuilder(schema: spec.output.schema, key: spec.key)
+        let fresh = TableNode.makeBuilder(spec)
         let source = try open()
         for (place, split) in try source.discover().enumerated() {
             try read(split, place: UInt64(place), into: fresh, now: now)
@@ -83,7 +83,7 @@ extension TableNode {
             let flag = flags.map { UnsafePointer($0.pointer(to: UInt8.self)) }
             builder.add(
                 batch.columns, count: batch.rowCount, isDeletion: flag,
-                rowtimes: spec.isStreamed ? UnsafePointer(batch.rowtime.integers) : nil)
+                rowtimes: keepsOrigins ? UnsafePointer(batch.rowtime.integers) : nil)
             history?.add(
                 batch.columns, times: batch.rowtime, count: batch.rowCount, isDeletion: flag,
                 place: place)

@@ -57,7 +57,7 @@ extension TableNode {
             followed.splits.append(split)
             addClock(of: split, now: now)
         }
-        builder.keepsRemoved = followed.splits.count > 1
+        builder.keepsRemoved = followed.splits.count > 1 || builder.isByTime
         var hasRows = false
         for (split, clock) in zip(followed.splits, clocks) where !clock.hasEnded {
             reading: while true {

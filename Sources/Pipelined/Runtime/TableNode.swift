@@ -20,7 +20,10 @@ final class TableNode {
     let context: LaneContext
     let deleteWhen: ExpressionEvaluator?
     let eventTimes: EventTimes?
-    private var joins: [TableJoin] = []
+    private var joins: [any TableReader] = []
+    /// Called on the lane when the rows have changed, before the next batch.
+    private var listeners: [() -> Void] = []
+    private var hasNewRows = false
     var builder: TableState.TableBuilder
     private(set) var state: TableState
     /// The versions; nil where no join asks for them.
@@ -62,7 +65,7 @@ final class TableNode {
         } else {
             eventTimes = nil
         }
-        builder = TableState.TableBuilder(schema: schema, key: spec.key)
+        builder = TableNode.makeBuilder(spec)
         changes = RowChanges(schema: schema)
         state = .empty(schema: schema)
         if let micros = spec.historyMicros {
@@ -70,7 +73,7 @@ final class TableNode {
         }
     }
 
-    func add(_ join: TableJoin) {
+    func add(_ join: any TableReader) {
         joins.append(join)
         join.table = state
     }
@@ -85,7 +88,15 @@ final class TableNode {
     /// Whether it is kept of every row when it happened and where it comes from.
     var keepsOrigins: Bool {
         if case .topic = spec.connector { return true }
-        return spec.isStreamed
+        return spec.isStreamed || spec.historyMicros != nil
+    }
+
+    /// Of a table with versions the newest one stands, in whatever order they come.
+    static func makeBuilder(_ spec: TableSpec) -> TableState.TableBuilder {
+        let builder = TableState.TableBuilder(schema: spec.output.schema, key: spec.key)
+        builder.isByTime = spec.historyMicros != nil
+        builder.keepsRemoved = builder.isByTime
+        return builder
     }
 
     func restore(_ entry: StateEntry) throws(StateError) {
@@ -216,11 +227,18 @@ final class TableNode {
         self.state = state
         counters.rowsOut = Int64(state.count)
         for join in joins { join.table = state }
+        hasNewRows = true
     }
+
+    func listen(_ listener: @escaping () -> Void) { listeners.append(listener) }
 
     /// Sends on what has changed since the last call; before a checkpoint, which has it as given.
     func flush() {
-        guard !changes.isEmpty else { return }
-        for batch in changes.take() { main.send(batch) }
+        if !changes.isEmpty {
+            for batch in changes.take() { main.send(batch) }
+        }
+        guard hasNewRows else { return }
+        hasNewRows = false
+        for listener in listeners { listener() }
     }
 }

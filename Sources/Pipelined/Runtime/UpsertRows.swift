@@ -11,6 +11,7 @@ final class UpsertRows {
     private var pending = StateChanges()
     /// Tombstones of keys under which nothing stands.
     private(set) var unknownCount: Int64 = 0
+    private static let countPart: UInt8 = 1
 
     /// - Parameter key: Positions of the key's columns in the schema.
     init(schema: Schema, key: [Int]) {
@@ -46,6 +47,7 @@ final class UpsertRows {
             let watermark = watermarks?[change.index] ?? batch.watermark
             if !rows.append(change, watermark: watermark) { unknownCount += 1 }
         }
+        noteCount()
         return rows.take().map { changes in
             var changes = changes
             changes.origin = batch.origin.map {
@@ -72,12 +74,28 @@ final class UpsertRows {
         }
     }
 
+    private var notedCount: Int64 = 0
+
+    private func noteCount() {
+        guard unknownCount != notedCount else { return }
+        notedCount = unknownCount
+        pending.put(part: Self.countPart, time: 0, key: StringView.empty.bytes) { bytes in
+            withUnsafeBytes(of: unknownCount.littleEndian) { bytes.append(contentsOf: $0) }
+        }
+    }
+
     func takeChanges() -> StateChanges {
         defer { pending = StateChanges() }
         return pending
     }
 
     func restore(_ entry: StateEntry) throws(StateError) {
+        if entry.part == Self.countPart, entry.value.count == 8 {
+            unknownCount = Int64(
+                littleEndian: UnsafeRawBufferPointer(entry.value).loadUnaligned(as: Int64.self))
+            notedCount = unknownCount
+            return
+        }
         guard entry.value.count >= Self.headerBytes else {
             throw StateError(message: "cannot restore a row by key: its entry is too short")
         }

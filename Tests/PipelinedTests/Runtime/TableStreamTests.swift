@@ -142,6 +142,51 @@ struct TableStreamTests {
         #expect(try Self.rows("lost", disk).count == 1)
     }
 
+    @Test("a changed aggregate is joined and taken back with what it was given")
+    func updatingLeft() throws {
+        let folder = try TemporaryFolder("kept-join")
+        let disk = try Self.freshDisk()
+        _ = try folder.write(Self.orders, to: "orders.ndjson")
+        func spec(_ rates: String) throws -> String {
+            _ = try folder.write(rates, to: "rates.csv")
+            return """
+                pipeline: kept
+                sources:
+                  orders:
+                    file: {path: "FOLDER/orders*.ndjson"}
+                    format: json
+                    schema: {id: bigint, currency: string, at: timestamp}
+                    event_time: {column: at}
+                tables:
+                  rates:
+                    file: {path: "FOLDER/rates.csv"}
+                    format: {csv: {header: false}}
+                    schema: {currency: string, rate: bigint}
+                    key: [currency]
+                steps:
+                  counted:
+                    from: orders
+                    aggregate: {group_by: [currency], compute: {n: count(*)}}
+                  valued:
+                    from: counted
+                    join: {table: rates, match: [currency], type: left}
+                  summed:
+                    from: valued
+                    aggregate:
+                      compute:
+                        total: sum(n * rate)
+                sinks:
+                  out: {from: summed, topic: totals, mode: changelog}
+                """
+        }
+        try Self.run(spec("eur,100\nusd,10\n"), folder, disk)
+        #expect(try Self.rows("totals", disk).last == #"{"total":310}"#)
+        _ = try folder.write(
+            #"{"id":6,"currency":"eur","at":"2026-01-05T12:00:00Z"}"# + "\n", to: "orders2.ndjson")
+        try Self.run(spec("eur,1\nusd,10\n"), folder, disk)
+        #expect(try Self.rows("totals", disk).last == #"{"total":14}"#)
+    }
+
     private static func totals(_ name: String) -> String {
         """
         steps:
