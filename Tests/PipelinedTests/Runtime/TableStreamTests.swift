@@ -300,13 +300,36 @@ struct TableStreamTests {
                 topic: upserts
                 schema: {id: bigint, currency: string, rate: bigint, at: timestamp}
                 stop: latest
+              orders:
+                file: {path: "\(folder.path)/orders.ndjson"}
+                format: json
+                schema: {id: bigint, currency: string, rate: bigint, at: timestamp(s)}
+                event_time: {column: at, max_out_of_orderness: 5s}
             tables:
               rates:
                 file: {path: "\(folder.path)/rates.csv"}
                 format: {csv: {header: false}}
                 schema: {currency: string, rate: bigint}
                 key: [currency]
+              versions:
+                topic: upserts
+                schema: {currency: string, rate: bigint, at: timestamp}
+                event_time: {column: at, max_out_of_orderness: 20s}
+                history: 10s
             steps:
+              valued:
+                from: orders
+                join: {table: versions, match: [currency], as_of: rowtime}
+                select: [id, valid: versions.rate]
+              given:
+                from: valued
+                aggregate: {group_by: [id], compute: {n: count(*), valid: max(valid)}}
+              named:
+                from: given
+                add: {currency: "'k' || cast(id % 3 as string)"}
+              kept:
+                from: named
+                join: {table: rates, match: [currency]}
               summed:
                 from: upserts
                 aggregate: {compute: {n: count(*), total: sum(rate)}}
@@ -316,6 +339,8 @@ struct TableStreamTests {
             sinks:
               totals: {from: summed, topic: totals, mode: changelog}
               copies: {from: rates, topic: copies, mode: upsert}
+              values: {from: valued, topic: valued}
+              keeps: {from: kept, topic: kept, mode: changelog}
               table_totals: {from: table_summed, topic: table-totals, mode: changelog}
             ---
             topic: upserts
@@ -340,6 +365,7 @@ struct TableStreamTests {
             [
                 Array(try Self.rows("totals", disk).suffix(1)), try Self.rows("copies", disk),
                 Array(try Self.rows("table-totals", disk).suffix(1)),
+                try Self.rows("valued", disk), try Self.rows("kept", disk),
             ]
         }
         let whole = try make()
