@@ -41,7 +41,7 @@ package struct PipelineExplanation: Hashable, Sendable {
         pipeline = spec.name
         description = spec.description
         nodes =
-            spec.sources.map(Self.explain) + spec.tables.map(Self.explain)
+            spec.sources.map(Self.explain) + spec.tables.map { Self.explain($0, in: spec) }
             + spec.steps.map { Self.explain($0, in: spec) }
             + spec.sinks.map { Self.explain($0, in: spec) }
     }
@@ -77,15 +77,27 @@ package struct PipelineExplanation: Hashable, Sendable {
             guarantee: nil, notRepeatable: reasons)
     }
 
-    private static func explain(_ table: TableSpec) -> Node {
+    private static func explain(_ table: TableSpec, in spec: PipelineSpec) -> Node {
         var reasons: [String] = []
+        // Versions are joined by event time, whenever they come.
+        let isJoinedAsItStands = spec.steps.contains { step in
+            if case .join(let join) = step.verb {
+                return join.table == table.name && join.asOf == nil
+            }
+            return false
+        }
         if case .file(let file) = table.connector, file.refreshMicros != nil {
-            reasons.append("its rows change while streams flow")
+            if isJoinedAsItStands { reasons.append("its rows change while streams flow") }
+            if table.historyMicros != nil {
+                reasons.append("a row that is gone ends when that is seen")
+            }
         }
         var topic: String?
         if case .topic(let options) = table.connector {
             topic = options.name
-            if options.stop == nil { reasons.append("its rows change while streams flow") }
+            if options.stop == nil, isJoinedAsItStands {
+                reasons.append("its rows change while streams flow")
+            }
             reasons += options.notRepeatable
         }
         if table.historyMicros != nil, table.eventTime?.idleTimeoutMicros != nil {
