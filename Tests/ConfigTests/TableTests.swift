@@ -75,7 +75,9 @@ struct TableTests {
         }
         #expect(try changes("history: 30d", "history: 60d") == ["rates", "valued"])
         #expect(
-            try changes("{column: since, idle", "{expression: since - interval '1 day', idle") == ["rates", "valued"])
+            try changes("{column: since, idle", "{expression: since - interval '1 day', idle") == [
+                "rates", "valued",
+            ])
         #expect(try changes("'1 day'", "'2 days'") == ["valued"])
         #expect(try changes("wait: 5s", "wait: 6s") == ["patient"])
         #expect(try changes("refresh: 1m", "refresh: 2m") == [])

@@ -87,6 +87,7 @@ extension TableNode {
             history?.add(
                 batch.columns, times: batch.rowtime, count: batch.rowCount, isDeletion: flag,
                 place: place)
+            withExtendedLifetime((flags, batch)) {}
             clocks[0].take(batch, now: now)
         }
     }

@@ -104,6 +104,7 @@ extension TableNode {
         history?.add(
             batch.columns, times: batch.rowtime, count: batch.rowCount, isDeletion: flag,
             place: split.place)
+        withExtendedLifetime((flags, batch)) {}
         clock.take(batch, now: now)
     }
 }

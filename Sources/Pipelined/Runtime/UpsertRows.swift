@@ -47,6 +47,7 @@ final class UpsertRows {
             let watermark = watermarks?[change.index] ?? batch.watermark
             if !rows.append(change, watermark: watermark) { unknownCount += 1 }
         }
+        withExtendedLifetime((deletions, batch)) {}
         noteCount()
         return rows.take().map { changes in
             var changes = changes

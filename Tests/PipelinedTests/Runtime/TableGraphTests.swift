@@ -112,7 +112,17 @@ struct TableGraphTests {
             from: orders
             join: {table: rates, match: [k], \(join)}
             select: [id, rate]
+          best:
+            from: rates
+            top: {n: 1, order_by: [rate desc]}
+            select: [k, rate]
+          met:
+            from: orders
+            join: {stream: rates, match: [k], within: unbounded}
+            select: [id, rate]
         sinks:
+          bests: {from: best, stdout: {}, format: json, mode: changelog}
+          mets: {from: met, stdout: {}, format: json, mode: changelog}
           out: {from: joined, stdout: {}, format: json}
           lost: {from: joined.unmatched, stdout: {}, format: json}
           all: {from: rates, stdout: {}, format: json, mode: changelog}
@@ -127,7 +137,7 @@ struct TableGraphTests {
         _ = try folder.write(rates, to: "rates.csv")
         _ = try folder.write(orders, to: "orders.ndjson")
         let bench = try GraphBench(spec(table, join), in: folder)
-        for node in ["joined", "rates"] { try bench.watch(node) }
+        for node in ["joined", "rates", "best", "met"] { try bench.watch(node) }
         try bench.watch("joined", .unmatched)
         return bench
     }
@@ -140,9 +150,9 @@ struct TableGraphTests {
     func asOf() throws {
         let bench = try Self.bench(
             table: """
-                event_time: {column: since, idle_timeout: 10s}
-                history: 1h
-            """, join: "as_of: rowtime", rates: "a,1,10\na,2,20\n",
+                    event_time: {column: since, idle_timeout: 10s}
+                    history: 1h
+                """, join: "as_of: rowtime", rates: "a,1,10\na,2,20\n",
             orders: Self.order(1, "a", 15) + Self.order(2, "a", 25) + Self.order(3, "a", 40)
                 + Self.order(4, "a", 41))
         try bench.start()
@@ -194,12 +204,15 @@ struct TableGraphTests {
         #expect(bench.take("joined", .unmatched).map { $0.contains("\"id\":3") } == [true])
     }
 
-    @Test("a table in from gives what a refresh changes, each −1 before its +1")
+    @Test("a table in from gives what a refresh changes, to tops and joins of streams as well")
     func stream() throws {
         let bench = try Self.bench(
             join: "type: left", rates: "a,1,0\nb,2,0\nc,3,0\n", orders: Self.order(1, "a", 1))
         try bench.start()
         #expect(bench.take("rates").count == 3)
+        try bench.read()
+        #expect(bench.take("best").last == #"+{"k":"c","rate":3}"#)
+        #expect(bench.take("met") == [#"+{"id":1,"rate":1}"#])
         _ = try bench.folder.write("b,2,0\na,5,0\nd,4,0\n", to: "rates.csv")
         try bench.refresh(now: 1_000_000)
         let epoch = #""since":"1970-01-01T00:00:00Z"}"#
@@ -208,5 +221,7 @@ struct TableGraphTests {
                 #"-{"k":"a","rate":1,\#(epoch)"#, #"+{"k":"a","rate":5,\#(epoch)"#,
                 #"+{"k":"d","rate":4,\#(epoch)"#, #"-{"k":"c","rate":3,\#(epoch)"#,
             ])
+        #expect(bench.take("best").last == #"+{"k":"a","rate":5}"#)
+        #expect(bench.take("met") == [#"-{"id":1,"rate":1}"#, #"+{"id":1,"rate":5}"#])
     }
 }
