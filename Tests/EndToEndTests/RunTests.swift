@@ -94,6 +94,27 @@ struct RunTests {
         #expect(sinks.first { $0["name"] as? String == "dead-letters" }?["rows"] as? Int == 2)
     }
 
+    @Test("the order values sample gives each order the rate of its time")
+    func orderValues() throws {
+        try copySamples()
+        #expect(try Program.run(["run", "pipelines/order-values.yaml"], in: folder).status == 0)
+        let values = try folder.rows("out/order-values.ndjson").map { row in
+            "\(row["order_id"] ?? "") \(row["rate"] ?? "") \(row["cents"] ?? "")"
+        }
+        #expect(
+            values == [
+                "o1 1.08 10800", "o2 1.25 5000", "o4 1.09 10900", "o5 1.12 1120", "o6 1.1 11000",
+            ])
+        #expect(
+            try folder.rows("out/orders-without-rate.ndjson").map { $0["order_id"] as? String }
+                == ["o3"])
+        var latest: [String: Double] = [:]
+        for row in try folder.rows("out/latest-rates.ndjson") {
+            latest[row["currency"] as? String ?? ""] = row["rate"] as? Double
+        }
+        #expect(latest == ["EUR": 1.1, "GBP": 1.25, "CHF": 1.12])
+    }
+
     @Test("the orders sample gives the totals that its comment promises")
     func orders() throws {
         try copySamples()

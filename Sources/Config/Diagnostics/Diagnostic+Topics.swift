@@ -29,13 +29,13 @@ extension Diagnostic {
         }
     }
 
-    static func upsertTopicAsSource(
-        _ name: String, _ origin: String, at place: FileLocation
+    static func upsertTopicWithoutKey(
+        _ column: String, topic: String, _ origin: String, at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
-            "topic '\(name)' holds the latest row per key, and cannot be read as a stream",
-            at: place, label: "it is mode upsert by \(origin)",
-            help: "read it under 'tables:'")
+            "topic '\(topic)' cannot be read without '\(column)', which is in its key", at: place,
+            label: "it is mode upsert by \(origin)",
+            help: "add it to 'schema', or leave 'schema' out")
     }
 
     static func topicColumnDiffers(

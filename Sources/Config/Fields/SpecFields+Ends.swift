@@ -60,8 +60,17 @@ extension SpecFields {
             SpecField(
                 "delete_when", .expression, "A row for which this is true removes its key.",
                 example: "delete_when: status = 'gone'"),
+            SpecField(
+                "event_time", .either("a mapping, or `arrival`"),
+                "What says since when a row stands; see *event time*. A topic's rows have theirs "
+                    + "already; other rows stand since they were read.",
+                example: "event_time: {column: valid_from, idle_timeout: 1m}"),
+            SpecField(
+                "history", .duration,
+                "Keeps versions for joins with `as_of`, this long behind the watermark.",
+                example: "history: 30d"),
         ] + topicReadingFields,
-        later: laterConnectors + ["metadata", "event_time", "history"])
+        later: laterConnectors + ["metadata"])
 
     package static let fileSource = FieldGroup(
         "file source", at: "sources.NAME.file",

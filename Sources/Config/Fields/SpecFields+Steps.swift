@@ -95,8 +95,15 @@ extension SpecFields {
                 "where", .expression,
                 "Streams: also part of the match; sees the columns of both sides.",
                 example: "where: payments.amount >= orders.amount"),
-        ],
-        later: ["as_of", "wait"])
+            SpecField(
+                "as_of", .expression,
+                "Tables with a `history`: joins the version that was valid at this time, a timestamp "
+                    + "over the left columns.", example: "as_of: rowtime"),
+            SpecField(
+                "wait", .duration,
+                "Tables: how long, by event time, a row without a partner waits for the table to have "
+                    + "its key.", example: "wait: 5s"),
+        ])
 
     package static let within = FieldGroup(
         "within", at: "steps.NAME.join.within",

@@ -20,11 +20,19 @@ extension PipelineReader {
                     at: context.location(join.keyRange(name)),
                     help: "write 'stream' in place of 'table', or leave it out"))
         }
-        if case .updating? = input.change {
+        let isUpdating = input.change.map { $0 != .append } ?? false
+        for name in ["as_of", "wait"] where isUpdating && join.has(name) {
             context.report(
                 .notSupported(
-                    "a join of rows that change", at: context.location(step.keyRange("join")),
-                    help: "join before the aggregate, or give the aggregate a 'window'"))
+                    "'\(name)' over rows that change", at: context.location(join.keyRange(name)),
+                    help: "join before the aggregate, or leave '\(name)' out"))
+        }
+        let wait = join.duration("wait")
+        if join.has("wait"), join.has("as_of") {
+            context.report(
+                .isNot(
+                    "wait", "does not go with 'as_of', whose rows wait for the table anyway",
+                    at: context.location(join.keyRange("wait")), help: "remove it"))
         }
         let kind = readJoinKind(join)
         if !join.has("table") {
@@ -52,18 +60,39 @@ extension PipelineReader {
         let key = tableKeys[table] ?? []
         let isKeyKnown = tableShape.change != nil
         let match = readMatch(join, scope, table: table, key: key, isKeyKnown: isKeyKnown)
+        let asOf = readAsOf(join, scope, table: table)
         addRightColumns(&result, table: table, tableShape, sameNames: match.sameNames)
         result.scope.owner = linked.node.name
         result.sides = (scope.entries.first?.qualifier, table, step.keyRange("join"))
         if let kind, let expressions = match.expressions {
-            result.verb = .join(
-                TableJoinSpec(
-                    table: table, kind: kind, match: expressions,
-                    tableColumns: tableShape.schema.fields.indices.filter {
-                        !match.sameNames.contains(tableShape.schema[$0].name)
-                    }))
+            var spec = TableJoinSpec(
+                table: table, kind: kind, match: expressions,
+                tableColumns: tableShape.schema.fields.indices.filter {
+                    !match.sameNames.contains(tableShape.schema[$0].name)
+                })
+            spec.asOf = asOf
+            spec.isInputUpdating = isUpdating
+            spec.waitMicros = wait
+            result.verb = .join(spec)
         }
         return result
+    }
+
+    /// `as_of:`, which asks for a table with a `history`.
+    private func readAsOf(
+        _ join: FieldReader, _ scope: ColumnScope, table: String
+    ) -> BoundExpression? {
+        guard let value = join.value("as_of") else { return nil }
+        if !tableHistories.contains(table), !badNames.contains(table),
+            node(table)?.member("history") == nil
+        {
+            context.report(
+                .isNot(
+                    "as_of", "asks for versions, and table '\(table)' keeps none",
+                    at: context.location(join.keyRange("as_of")),
+                    help: "add history: 30d to the table"))
+        }
+        return expressions.bind(value, in: scope, expecting: .timestamp)
     }
 
     private func readJoinKind(_ join: FieldReader) -> TableJoinSpec.Kind? {

@@ -86,7 +86,7 @@ extension PipelineReader {
             separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts.first ?? "")
         guard let node = node(name) else {
-            let known = nodes.filter { $0.kind == .source || $0.kind == .step }.map(\.name)
+            let known = nodes.filter { $0.kind != .sink }.map(\.name)
             if !badNames.contains(name), !hasOpenSections {
                 context.report(.unknownNode(name, known: known, at: place))
             }
@@ -99,13 +99,7 @@ extension PipelineReader {
             return nil
         }
         guard parts.count == 2 else {
-            if node.kind == .table {
-                context.report(
-                    .notSupported(
-                        "a table in 'from'", at: place,
-                        help: "join it in a step: join: {table: \(name), …}"))
-                return nil
-            }
+            if node.kind == .table { streamedTables.insert(name) }
             return ReadReference(reference: NodeReference(node: name, port: .main), scalar: scalar)
         }
         let portName = String(parts[1])

@@ -57,12 +57,31 @@ extension PipelineReader {
         let deleteWhen = reader.value("delete_when").flatMap {
             expressions.bind($0, in: scope, expecting: .boolean)
         }
+        let eventTime = readTableTime(reader, shape, owner: node.name)
+        let history = reader.duration("history")
+        if history != nil { tableHistories.insert(node.name) }
         guard let connector, let format, let change = shape.change else { return }
-        tables.append(
-            TableSpec(
-                name: node.name, connector: connector, format: format, fields: schema.fields,
-                key: key, deleteWhen: deleteWhen,
-                output: NodeOutput(schema: shape.schema, change: change)))
+        var table = TableSpec(
+            name: node.name, connector: connector, format: format, fields: schema.fields,
+            key: key, deleteWhen: deleteWhen,
+            output: NodeOutput(schema: shape.schema, change: change))
+        table.eventTime = eventTime
+        table.historyMicros = history
+        tables.append(table)
+    }
+
+    private func readTableTime(
+        _ reader: FieldReader, _ shape: NodeShape, owner: String
+    ) -> EventTimeSpec? {
+        if reader.has("event_time") { return readEventTime(reader, shape, owner: owner) }
+        if reader.has("history"), !reader.has("topic"), !reader.hasForeignKeys {
+            context.report(
+                .isNot(
+                    "history", "needs an 'event_time', from which on a version is valid",
+                    at: context.location(reader.keyRange("history")),
+                    help: "add event_time: {column: …}"))
+        }
+        return nil
     }
 
     /// Remembers where a path stands, for the checks across files, and which node reads stdin.

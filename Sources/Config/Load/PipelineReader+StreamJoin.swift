@@ -15,6 +15,12 @@ extension PipelineReader {
         if join.has("table") {
             context.report(.isNot("join", "says both 'table' and 'stream'", at: place))
         }
+        for name in ["as_of", "wait"] where join.has(name) {
+            context.report(
+                .isNot(
+                    name, "is for joins of tables", at: context.location(join.keyRange(name)),
+                    help: "leave it out"))
+        }
         let right = shape(of: reference.reference)
         let name = reference.reference.node
         if scope.entries.contains(where: { $0.qualifier == name }) {

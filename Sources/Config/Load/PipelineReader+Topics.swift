@@ -101,9 +101,17 @@ extension PipelineReader {
         switch known.mode {
         case .append: return .append
         case .upsert:
-            context.report(
-                .upsertTopicAsSource(topic.name.written, known.origin, at: topic.place))
-            return nil
+            // Rows of a key replace each other: without it they mean nothing.
+            let key = known.key.map { $0.map { known.schema[$0].name } } ?? []
+            if let missing = key.first(where: { name in
+                !schema.isOpen && !schema.fields.contains { $0.name == name }
+            }) {
+                context.report(
+                    .upsertTopicWithoutKey(
+                        missing, topic: topic.name.written, known.origin, at: topic.place))
+                return nil
+            }
+            return schema.isOpen ? nil : .updating(key: key)
         case .changelog:
             let names = known.key.map { $0.map { known.schema[$0].name } }
             let isWhole = names.map { names in

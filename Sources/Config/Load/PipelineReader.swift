@@ -28,6 +28,9 @@ final class PipelineReader {
     var hasOpenSections = false
     /// The key columns of each table.
     var tableKeys: [String: [Field]] = [:]
+    /// The tables that keep versions, and those that something reads as a stream.
+    var tableHistories: Set<String> = []
+    var streamedTables: Set<String> = []
     /// The node that reads standard input.
     var stdinReader: String?
     /// The topics that sources and tables name, and those that sinks do.
@@ -59,6 +62,9 @@ final class PipelineReader {
         reportUnread()
         reportSelfFeeding(name)
         guard !context.hasErrors else { return nil }
+        for index in tables.indices {
+            tables[index].isStreamed = streamedTables.contains(tables[index].name)
+        }
         let spec = PipelineSpec(
             name: name, description: description?.value, path: context.source.path, line: line,
             parameters: parameters.values, sources: sources, tables: tables, steps: steps,

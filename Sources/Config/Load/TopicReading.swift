@@ -12,7 +12,7 @@ extension LoadContext {
         return TopicSourceOptions(
             name: topic.name.value, start: start, stop: stop, onGap: onGap,
             mode: topic.known?.mode ?? .append,
-            usesStoredTime: role == .table || !node.has("event_time"))
+            usesStoredTime: !node.has("event_time"))
     }
 
     /// What goes with a topic and nothing else.

@@ -194,6 +194,16 @@ extension CanonicalEncoder {
         write(table.fields, of: table.connector, depth)
         write(table.key) { $0.write(Int64($1)) }
         write(table.deleteWhen) { $0.write($1) }
+        // Only where it is said, so that tables without it mean what they did before there was one.
+        if let time = table.eventTime {
+            write("event time")
+            write(time, depth)
+        }
+        if let history = table.historyMicros {
+            write("history")
+            write(history)
+        }
+        if table.isStreamed { write("streamed") }
     }
 
     /// What a step's state is made of: what comes in, and how it is kept.
@@ -208,6 +218,15 @@ extension CanonicalEncoder {
             write(join.kind.rawValue)
             write(join.match) { $0.write($1) }
             write(join.tableColumns) { $0.write(Int64($1)) }
+            if let asOf = join.asOf {
+                write("as of")
+                write(asOf)
+            }
+            if join.isInputUpdating { write("updating") }
+            if let wait = join.waitMicros {
+                write("wait")
+                write(wait)
+            }
         case .streamJoin(let join): write(join)
         case .aggregate(let aggregate):
             write("aggregate")

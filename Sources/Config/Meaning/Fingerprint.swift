@@ -24,7 +24,8 @@ extension PipelineSpec {
     package var statefulNodes: [String] {
         let keeping = steps.filter {
             switch $0.verb {
-            case .none, .join, .parse: return false
+            case .none, .parse: return false
+            case .join(let join): return join.keepsRows
             case .aggregate, .streamJoin, .deduplicate, .top, .over, .pattern:
                 return true
             }
@@ -90,7 +91,9 @@ extension PipelineSpec {
             // A position is one in the bytes, whatever is read out of them.
             var place = begin()
             place.write(source.connector, .rows)
-            state[source.name] = place.digest
+            // Rows that are kept by key are of its columns.
+            state[source.name] =
+                source.upsertKey == nil ? place.digest : output[source.name]
         }
         for table in tables {
             var encoder = begin()

@@ -41,8 +41,9 @@ package struct PipelineExplanation: Hashable, Sendable {
         pipeline = spec.name
         description = spec.description
         nodes =
-            spec.sources.map(Self.explain) + spec.tables.map(Self.explain)
-            + spec.steps.map(Self.explain) + spec.sinks.map { Self.explain($0, in: spec) }
+            spec.sources.map(Self.explain) + spec.tables.map { Self.explain($0, in: spec) }
+            + spec.steps.map { Self.explain($0, in: spec) }
+            + spec.sinks.map { Self.explain($0, in: spec) }
     }
 
     private static func explain(_ source: SourceSpec) -> Node {
@@ -68,37 +69,60 @@ package struct PipelineExplanation: Hashable, Sendable {
             isUpdating = true
             key = columns
         }
+        let keepsRows = source.upsertKey != nil
         return Node(
             name: source.name, kind: .source, inputs: [], topic: topic?.name,
-            columns: source.output.schema.fields, isUpdating: isUpdating, key: key, state: .none,
+            columns: source.output.schema.fields, isUpdating: isUpdating, key: key,
+            state: keepsRows ? .unbounded("one row for each key of the topic") : .none,
             guarantee: nil, notRepeatable: reasons)
     }
 
-    private static func explain(_ table: TableSpec) -> Node {
+    private static func explain(_ table: TableSpec, in spec: PipelineSpec) -> Node {
         var reasons: [String] = []
+        // Versions are joined by event time, whenever they come.
+        let isJoinedAsItStands = spec.steps.contains { step in
+            if case .join(let join) = step.verb {
+                return join.table == table.name && join.asOf == nil
+            }
+            return false
+        }
         if case .file(let file) = table.connector, file.refreshMicros != nil {
-            reasons.append("its rows change while streams flow")
+            if isJoinedAsItStands { reasons.append("its rows change while streams flow") }
+            if table.historyMicros != nil {
+                reasons.append("a row that is gone ends when that is seen")
+            }
         }
         var topic: String?
         if case .topic(let options) = table.connector {
             topic = options.name
-            if options.stop == nil { reasons.append("its rows change while streams flow") }
+            if options.stop == nil, isJoinedAsItStands {
+                reasons.append("its rows change while streams flow")
+            }
             reasons += options.notRepeatable
+        }
+        if table.historyMicros != nil, table.eventTime?.idleTimeoutMicros != nil {
+            reasons.append("idle_timeout goes by the clock")
+        }
+        var kept = "one row for each key of the table"
+        if let history = table.historyMicros {
+            kept += ", and its versions of \(formatDuration(micros: history))"
         }
         return Node(
             name: table.name, kind: .table, inputs: [], topic: topic,
             columns: table.output.schema.fields,
             isUpdating: true, key: table.key.map { table.output.schema[$0].name },
-            state: .unbounded("one row for each key of the table"), guarantee: nil,
+            state: .unbounded(kept), guarantee: nil,
             notRepeatable: reasons)
     }
 
-    private static func explain(_ step: StepSpec) -> Node {
+    private static func explain(_ step: StepSpec, in spec: PipelineSpec) -> Node {
         var inputs = step.allInputs.map(\.text)
         var state = State.none
         switch step.verb {
         case .none, .parse: break
-        case .join(let join): inputs.append(join.table)
+        case .join(let join):
+            inputs.append(join.table)
+            state = join.state(spec.tables.first { $0.name == join.table })
         case .streamJoin(let join): state = join.explainedState
         case .aggregate(let aggregate):
             switch aggregate.window {
@@ -172,6 +196,21 @@ extension StreamJoinSpec {
     }
 }
 
+extension TableJoinSpec {
+    /// What waits, and what is kept of rows that change.
+    fileprivate func state(_ table: TableSpec?) -> PipelineExplanation.State {
+        if let asOf {
+            if table?.isComplete == true { return .none }
+            let time = asOf.text == "rowtime" ? "event time" : "event time and '\(asOf.text)'"
+            return .bounded("rows until the watermark and the table's are behind their \(time)")
+        }
+        if isInputUpdating { return .unbounded("what each row of its input that stands was given") }
+        guard let waitMicros else { return .none }
+        return .bounded(
+            "rows without a partner, \(formatDuration(micros: waitMicros)) of event time")
+    }
+}
+
 extension DeduplicateSpec {
     fileprivate var state: PipelineExplanation.State {
         if isInputUpdating { return .unbounded("every row of its input that stands") }
@@ -226,7 +265,7 @@ extension StepSpec {
         var all = [filter, having].compactMap { $0 } + (additions + projection).map(\.expression)
         switch verb {
         case .none, .parse: break
-        case .join(let join): all += join.match
+        case .join(let join): all += join.match + [join.asOf].compactMap { $0 }
         case .streamJoin(let join): all += join.expressions
         case .aggregate(let aggregate):
             all += (aggregate.groups + aggregate.compute).map(\.expression)

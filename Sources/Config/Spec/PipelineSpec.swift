@@ -126,6 +126,12 @@ package struct TableSpec: Hashable, Sendable {
     /// A row for which this is true removes its key.
     package var deleteWhen: BoundExpression?
     package var output: NodeOutput
+    /// When a row happened; nil where nothing is said: a topic's stored time, else arrival.
+    package var eventTime: EventTimeSpec?
+    /// How long versions are kept behind the watermark; nil where none are.
+    package var historyMicros: Int64?
+    /// Whether a step or sink reads it as a stream of changes.
+    package var isStreamed = false
 
     package init(
         name: String, connector: SourceConnector, format: FormatSpec, fields: [FieldSpec],
@@ -299,6 +305,13 @@ package struct TableJoinSpec: Hashable, Sendable {
     package var match: [BoundExpression]
     /// Positions of the table's columns that the output takes, in order.
     package var tableColumns: [Int]
+    /// Over the step's `inputSchema`: when the version of the table was valid that is joined; nil for
+    /// the present row.
+    package var asOf: BoundExpression?
+    /// Whether the input changes, so that it is kept what each row was given.
+    package var isInputUpdating = false
+    /// How long a row without partner waits for one, by event time; nil for not at all.
+    package var waitMicros: Int64?
 
     package init(table: String, kind: Kind, match: [BoundExpression], tableColumns: [Int]) {
         self.table = table

@@ -4,6 +4,12 @@ package struct EvaluatedRows {
     package let batch: Batch
     package let columns: [Column]
 
+    /// Rows that were evaluated before.
+    init(batch: Batch, columns: [Column]) {
+        self.batch = batch
+        self.columns = columns
+    }
+
     /// Evaluates all of `evaluators` before anything else happens to the batch; rows for which one
     /// of them fails are rejected and are in no result.
     ///

@@ -1,8 +1,14 @@
+/// A join that looks into a table's present rows.
+package protocol TableReader: AnyObject {
+    /// The table as it stands; replaced between two batches.
+    var table: TableState { get set }
+}
+
 /// Joins a stream to a table's present rows: left columns, then the table's.
 ///
 /// A row whose match expressions are null has no partner. Rows without a partner go to the
 /// unmatched port, and with `keepsUnmatched` (a left join) also on, the table's columns null.
-package final class TableJoin: Operator {
+package final class TableJoin: Operator, TableReader {
     /// The table as it stands; replaced between two batches.
     package var table: TableState
     private let match: [ExpressionEvaluator]
@@ -33,23 +39,47 @@ package final class TableJoin: Operator {
             match, over: batch, now: now, schema: inputSchema, rejectingTo: output)
         let count = rows.batch.count
         guard count > 0 else { return }
-        let keys = codec.encode(rows.columns, count: count)
         let found = Buffer(capacity: count * 4)
         let partners = found.pointer(to: Int32.self)
+        TableJoin.find(rows.columns, codec, count: count, in: table, into: partners)
+        TableJoin.emit(
+            rows.batch, partners, tableColumns.map { table.columns[$0] },
+            keepsUnmatched: keepsUnmatched, to: output)
+    }
+
+    /// The rows of a table under keys, −1 where there is none or a part of the key is null.
+    static func find(
+        _ match: [Column], _ codec: KeyCodec, count: Int, in table: TableState,
+        into partners: UnsafeMutablePointer<Int32>
+    ) {
+        let keys = codec.encode(match, count: count)
         table.find(keys.strings, count: count, into: partners)
-        for column in rows.columns {
+        withExtendedLifetime(keys) {}
+        for column in match {
             guard let validity = column.validityPointer else { continue }
             for row in 0..<count where validity[row] == 0 { partners[row] = -1 }
         }
+    }
+
+    /// Gives the rows of a batch their partners, which are rows of `columns`, −1 for none: without one
+    /// they go to the unmatched port, and with `keepsUnmatched` on, the columns null.
+    static func emit(
+        _ batch: Batch, _ partners: UnsafePointer<Int32>, _ columns: [Column],
+        keepsUnmatched: Bool, to output: any OperatorOutput
+    ) {
+        let count = batch.count
         var missing: [Int] = []
         for row in 0..<count where partners[row] < 0 { missing.append(row) }
+        let left = batch.columns.indices.map { batch.column($0) }
         if missing.isEmpty {
-            return emit(rows.batch, partners, count: count, to: output)
+            let right = columns.map { $0.gathered(partners, count: count) }
+            return output.emit(batch.replacingColumns(left + right))
         }
         let split = RowSplit(failed: missing, count: count)
-        output.emitUnmatched(rows.batch.selecting(split.failed))
+        output.emitUnmatched(batch.selecting(split.failed))
         if keepsUnmatched {
-            return emitLeft(rows.batch, partners, count: count, to: output)
+            let right = columns.map { $0.gatheredOrNull(partners, count: count) }
+            return output.emit(batch.replacingColumns(left + right))
         }
         guard split.good.count > 0 else { return }
         let matched = Buffer(capacity: split.good.count * 4)
@@ -57,25 +87,9 @@ package final class TableJoin: Operator {
         for index in 0..<split.good.count {
             target[index] = partners[Int(split.good.pointer[index])]
         }
-        emit(rows.batch.selecting(split.good), target, count: split.good.count, to: output)
-    }
-
-    private func emit(
-        _ batch: Batch, _ partners: UnsafePointer<Int32>, count: Int,
-        to output: any OperatorOutput
-    ) {
-        let left = batch.columns.indices.map { batch.column($0) }
-        let right = tableColumns.map { table.columns[$0].gathered(partners, count: count) }
-        output.emit(batch.replacingColumns(left + right))
-    }
-
-    /// With partners of −1, whose columns become null.
-    private func emitLeft(
-        _ batch: Batch, _ partners: UnsafePointer<Int32>, count: Int,
-        to output: any OperatorOutput
-    ) {
-        let left = batch.columns.indices.map { batch.column($0) }
-        let right = tableColumns.map { table.columns[$0].gatheredOrNull(partners, count: count) }
-        output.emit(batch.replacingColumns(left + right))
+        let good = batch.selecting(split.good)
+        let right = columns.map { $0.gathered(target, count: split.good.count) }
+        output.emit(
+            good.replacingColumns(good.columns.indices.map { good.column($0) } + right))
     }
 }

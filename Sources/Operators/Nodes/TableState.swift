@@ -48,6 +48,8 @@ package final class TableState: Sendable {
         private var removedCount = 0
         /// Whether it must be known when a row went, as an older one may come from another place.
         package var keepsRemoved = false
+        /// Whether also of one place the later row counts, and of equal times the last.
+        package var isByTime = false
 
         /// Where a row comes from, and when it happened: what decides between rows of one key.
         package struct Origin: Equatable, Sendable {
@@ -64,9 +66,28 @@ package final class TableState: Sendable {
             package static let none = Origin(place: 0, time: .min)
 
             /// Whether a row of this origin counts where one of `other` stands.
-            fileprivate func supersedes(_ other: Origin) -> Bool {
-                place == other.place || (time, place) > (other.time, other.place)
+            fileprivate func supersedes(_ other: Origin, isByTime: Bool) -> Bool {
+                if place == other.place { return !isByTime || time >= other.time }
+                return (time, place) > (other.time, other.place)
             }
+        }
+
+        /// A row of a key that stands in place of another, or goes.
+        package struct Change {
+            /// Of the row among those that were added.
+            package let index: Int
+            package let key: StringView
+            /// What stood under the key, nil if nothing did.
+            package let before: Entry?
+            /// The encoded row; nil when the key is removed.
+            package let row: StringView?
+            package let origin: Origin
+        }
+
+        /// The encoded row of a key and where it came from.
+        package struct Entry {
+            package let row: StringView
+            package let origin: Origin
         }
 
         /// - Parameter key: Positions of the key's columns in the schema.
@@ -82,12 +103,11 @@ package final class TableState: Sendable {
         /// - Parameters:
         ///   - place: Where they come from, and `rowtimes` when each happened, for rows that come from
         ///     several places. nil: the last one wins.
-        ///   - changed: Called with the key, the encoded row (nil: removed) and the origin of what was
-        ///     taken.
+        ///   - changed: Called with what was taken; the bytes are valid during the call only.
         package func add(
             _ columns: [Column], count: Int, isDeletion: UnsafePointer<UInt8>? = nil,
             place: UInt64 = 0, rowtimes: UnsafePointer<Int64>? = nil,
-            changed: ((_ key: StringView, _ row: StringView?, _ origin: Origin) -> Void)? = nil
+            changed: ((Change) -> Void)? = nil
         ) {
             let keys = keyCodec.encode(key.map { columns[$0] }, count: count)
             let values = rowCodec.encode(columns, count: count)
@@ -95,8 +115,12 @@ package final class TableState: Sendable {
                 let isRemoved = isDeletion.map { $0[row] != 0 } ?? false
                 let value: StringView? = isRemoved ? nil : values.strings[row]
                 let origin = rowtimes.map { Origin(place: place, time: $0[row]) } ?? .none
+                let before = changed == nil ? nil : entry(keys.strings[row])
                 if set(keys.strings[row], to: value, from: origin) {
-                    changed?(keys.strings[row], value, origin)
+                    changed?(
+                        Change(
+                            index: row, key: keys.strings[row], before: before, row: value,
+                            origin: origin))
                 }
             }
             let isForgetting = !keepsRemoved && removedCount > max(rows.count / 2, 1024)
@@ -111,7 +135,9 @@ package final class TableState: Sendable {
             let hash = key.hash
             let known = index.find(key, hash: hash)
             if known >= 0 {
-                guard origin.supersedes(origins[Int(known)]) else { return false }
+                guard origin.supersedes(origins[Int(known)], isByTime: isByTime) else {
+                    return false
+                }
                 liveBytes -= rows[Int(known)]?.count ?? 0
                 removedCount += (row == nil ? 1 : 0) - (rows[Int(known)] == nil ? 1 : 0)
                 rows[Int(known)] = row.map { arena.store($0.base, count: $0.count) }
@@ -169,6 +195,17 @@ package final class TableState: Sendable {
         package func row(_ key: StringView) -> StringView? {
             let known = index.find(key)
             return known < 0 ? nil : rows[Int(known)]
+        }
+
+        /// How many keys have a row, and the bytes of memory, about.
+        package var keyCount: Int { rows.count - removedCount }
+        package var memoryBytes: Int { index.memoryBytes + arena.byteCount + rows.count * 48 }
+
+        /// What stands under a key, nil if nothing does.
+        package func entry(_ key: StringView) -> Entry? {
+            let known = index.find(key)
+            guard known >= 0, let row = rows[Int(known)] else { return nil }
+            return Entry(row: row, origin: origins[Int(known)])
         }
 
         package func finish() -> TableState {

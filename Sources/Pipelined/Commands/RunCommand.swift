@@ -218,6 +218,11 @@ enum RunCommand {
             if node.unmatched > 0 {
                 terminal.note("  \(node.name): \(node.unmatched) rows without a partner")
             }
+            if node.forgotten > 0 {
+                terminal.note(
+                    "  \(node.name): \(node.forgotten) of them asked for versions that are no "
+                        + "longer kept")
+            }
         }
         if status.deadLetters > 0 {
             terminal.note(

@@ -83,7 +83,9 @@ enum StatusJSON {
     private static func source(_ source: SourceStatus) -> JSONValue {
         [
             "name": .string(source.name), "rows": .integer(source.rows),
-            "invalid": .integer(source.invalid), "watermark": time(source.watermark),
+            "invalid": .integer(source.invalid),
+            "unknown_deletions": .integer(source.unknownDeletions),
+            "watermark": time(source.watermark),
             "held_by": .optional(source.heldBy), "done": .integer(source.done),
             "total": .optional(source.total), "ended": .bool(source.isEnded),
             "idle": .bool(source.isIdle), "micros_left": .optional(source.microsLeft),
@@ -94,7 +96,8 @@ enum StatusJSON {
         [
             "name": .string(node.name), "rows_in": .integer(node.rowsIn),
             "rows_out": .integer(node.rowsOut), "late": .integer(node.late),
-            "unmatched": .integer(node.unmatched), "invalid": .integer(node.invalid),
+            "unmatched": .integer(node.unmatched), "forgotten": .integer(node.forgotten),
+            "invalid": .integer(node.invalid),
             "state_entries": .count(node.stateEntries),
         ]
     }

@@ -107,6 +107,8 @@ enum ColumnPruning {
         if keepsInput { input.formUnion(step.inputSchema.fields.indices) }
         switch step.verb {
         case .none: input.formUnion(needed)
+        case .join(let join) where join.keepsRows:
+            input.formUnion(step.inputSchema.fields.indices)
         case .join(let join):
             input.formUnion(needed.filter { $0 < step.inputSchema.count })
             for expression in join.match { input.formUnion(expression.columns) }
@@ -138,7 +140,9 @@ enum ColumnPruning {
                 verbMap: Dictionary(uniqueKeysWithValues: zip(places, places)))
         case .join(var join):
             let leftCount = step.inputSchema.count
-            let right = join.tableColumns.indices.filter { needed.contains(leftCount + $0) }
+            let right = join.tableColumns.indices.filter {
+                join.keepsRows || needed.contains(leftCount + $0)
+            }
             var verbMap = inputMap
             for (place, old) in right.enumerated() {
                 verbMap[leftCount + old] = kept.count + place
@@ -146,6 +150,7 @@ enum ColumnPruning {
             result.verbSchema = Schema(
                 result.inputSchema.fields + right.map { step.verbSchema[leftCount + $0] })
             join.match = join.match.map { $0.remapped(inputMap) }
+            join.asOf = join.asOf?.remapped(inputMap)
             join.tableColumns = right.map { join.tableColumns[$0] }
             result.verb = .join(join)
             return VerbColumns(verbMap: verbMap)
@@ -187,6 +192,8 @@ enum ColumnPruning {
     }
 
     private static func prune(_ source: SourceSpec, _ needs: Needs) -> SourceSpec {
+        // Its rows are kept by key.
+        if source.upsertKey != nil { return source }
         var needed = Set<Int>()
         for name in needs.columns[source.name] ?? [] {
             if let index = source.output.schema.index(of: name) { needed.insert(index) }

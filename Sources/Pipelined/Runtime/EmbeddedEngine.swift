@@ -246,7 +246,8 @@ final class EmbeddedEngine: Engine {
             let (name, part) = StateNode.split(key)
             let operation = graph.stateful.first { $0.name == name }?.node.operation
             let table = graph.tables.first { $0.spec.name == name }
-            guard operation != nil || table != nil else {
+            let upserts = graph.sources.first { $0.spec.name == name }?.upserts
+            guard operation != nil || table != nil || upserts != nil else {
                 dropped.append(key)
                 continue
             }
@@ -258,6 +259,7 @@ final class EmbeddedEngine: Engine {
                         value: value.bindMemory(to: UInt8.self))
                     try table?.restore(entry)
                     try operation?.restore(entry)
+                    try upserts?.restore(entry)
                 }
             } catch {
                 throw EngineError(message: error.message, node: name, isTerminal: true)

@@ -165,11 +165,17 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     private func readRows(from start: Int64) throws(ConnectorError) -> SliceOutcome {
         var wallClock = WallClock.micros()
+        for table in graph.tables { table.flush() }
         // Also those that have nothing to read may have been silent for long enough to be idle.
+        for table in graph.tables { table.sendWatermark(wallClock: wallClock) }
         for source in graph.sources { source.sendWatermark(wallClock: wallClock) }
         while true {
             guard let (source, split) = furthestBehind(now: wallClock) else {
+                for table in graph.tables { table.sendWatermark(wallClock: wallClock) }
                 for source in graph.sources { source.sendWatermark(wallClock: wallClock) }
+                if graph.hasEnded {
+                    for table in graph.tables { try table.finish(now: wallClock) }
+                }
                 return outOfRows(wallClock: wallClock)
             }
             _ = try source.read(split, wallClock: wallClock)
@@ -225,7 +231,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
             if let at = source.wakesAt { consider(at + toMonotonic) }
         }
         for table in graph.tables {
-            if let at = table.refreshesAt { consider(at + toMonotonic) }
+            if let at = table.wakesAt { consider(at + toMonotonic) }
         }
         return .sleep(until: wakesAt)
     }
@@ -249,6 +255,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
                     node: nil, isTerminal: true))
             return
         }
+        // What a table's state has must have been given.
+        for table in graph.tables { table.flush() }
         epoch += 1
         var cuts: [(name: String, cut: any SinkCut)] = []
         for node in graph.sinks {

@@ -112,6 +112,8 @@ struct SourceStatus: Sendable {
     var name: String
     var rows: Int64 = 0
     var invalid: Int64 = 0
+    /// Tombstones of keys under which nothing stood.
+    var unknownDeletions: Int64 = 0
     var watermark: Int64?
     /// The split that holds the watermark back, where there are several.
     var heldBy: String?
@@ -136,6 +138,8 @@ struct NodeStatus: Sendable {
     var rowsOut: Int64 = 0
     var late: Int64 = 0
     var unmatched: Int64 = 0
+    /// Of these, rows that asked for versions of a table which are no longer kept.
+    var forgotten: Int64 = 0
     var invalid: Int64 = 0
     var stateEntries: Int = 0
 }

@@ -22,7 +22,10 @@ final class Graph {
         self.context = context
     }
 
-    var hasEnded: Bool { sources.allSatisfy(\.hasEnded) }
+    var hasEnded: Bool {
+        sources.allSatisfy(\.hasEnded)
+            && tables.allSatisfy { !$0.main.isRead || $0.hasEnded }
+    }
 
     /// Whether anything is there that the last checkpoint does not have.
     var hasChanged: Bool {
@@ -50,6 +53,10 @@ final class Graph {
             let changes = table.takeChanges()
             if !changes.isEmpty { result.append((table.spec.name, changes)) }
         }
+        for source in sources {
+            guard let changes = source.upserts?.takeChanges(), !changes.isEmpty else { continue }
+            result.append((source.spec.name, changes))
+        }
         for (name, node) in stateful {
             var changes = StateChanges()
             node.operation.capture(into: &changes)
@@ -66,8 +73,13 @@ final class Graph {
             size.bytes += part.bytes
         }
         for table in tables {
-            size.entries += table.state.count
-            size.bytes += table.state.memoryBytes
+            size.entries += table.state.count + (table.history?.count ?? 0)
+            size.bytes += table.state.memoryBytes + (table.history?.memoryBytes ?? 0)
+        }
+        for source in sources {
+            guard let part = source.upserts?.stateSize else { continue }
+            size.entries += part.entries
+            size.bytes += part.bytes
         }
         return size
     }

@@ -75,9 +75,12 @@ struct GraphBuilder {
         let invalid = InvalidPort(counters: counters, context: context)
         let open = connectors.openTable
         graph.tables.append(
-            TableNode(table, counters: counters, invalid: invalid) {
+            TableNode(table, counters: counters, invalid: invalid, context: context) {
                 () throws(ConnectorError) in try open(table)
             })
+        if let node = graph.tables.last {
+            graph.ports[NodeReference(node: table.name, port: .main)] = node.main
+        }
         graph.ports[NodeReference(node: table.name, port: .invalid)] = invalid.port
     }
 
@@ -91,7 +94,7 @@ struct GraphBuilder {
         var previous: GraphNode?
         for (index, stage) in stages.enumerated() {
             var inputCount = index == 0 ? step.inputs.count : 1
-            if stage.right != nil { inputCount += 1 }
+            if stage.right != nil || stage.versions != nil { inputCount += 1 }
             let node = GraphNode(
                 stage.operation, counters: counters, inputCount: inputCount,
                 inputSchema: stage.input,
@@ -107,6 +110,13 @@ struct GraphBuilder {
             if let right = stage.right {
                 try connect(right.reference, to: node, input: 1, schema: right.schema)
             }
+            if let waiting = stage.waiting {
+                let (operation, context) = (waiting.join, context)
+                waiting.table.listen { [unowned node] in
+                    operation.tableChanged(now: context.now, to: node)
+                }
+            }
+            stage.versions?.edges.append(Edge(receiver: node, input: 1, columns: nil))
             graph.nodes.append(node)
             if stage.isStateful { graph.stateful.append((step.name, node)) }
             if stage.isVerb {
@@ -129,6 +139,10 @@ struct GraphBuilder {
         var isStateful = false
         /// The second input of a join of streams; the first is the only other one.
         var right: (reference: NodeReference, schema: Schema)?
+        /// The second input of a join with the versions of a table that may come while rows flow.
+        var versions: OutputPort?
+        /// A join whose rows wait for a table's.
+        var waiting: (join: WaitingTableJoin, table: TableNode)?
     }
 
     /// `where`, the verb, and the clauses behind it; what would pass rows through is left out.
@@ -144,10 +158,8 @@ struct GraphBuilder {
                     operation: transform, input: step.inputSchema, output: step.output.schema,
                     isVerb: true)
             ]
-        case .join(let join):
-            verb = Stage(
-                operation: try tableJoin(join, of: step), input: step.inputSchema,
-                output: step.verbSchema, isVerb: true)
+        case .join(let join) where join.asOf != nil: verb = try asOfJoin(join, of: step)
+        case .join(let join): verb = try tableJoin(join, of: step)
         case .streamJoin(let join):
             verb = Stage(
                 operation: streamJoin(join, of: step), input: step.inputSchema,
@@ -183,7 +195,8 @@ struct GraphBuilder {
         }
         var stages: [Stage] = []
         // A join has one left input, to which a union is brought together before.
-        if step.filter != nil || (verb.right != nil && step.inputs.count > 1) {
+        let hasSecond = verb.right != nil || verb.versions != nil
+        if step.filter != nil || (hasSecond && step.inputs.count > 1) {
             stages.append(
                 Stage(
                     operation: Transform(inputSchema: step.inputSchema, filter: step.filter),
@@ -200,19 +213,64 @@ struct GraphBuilder {
         return stages
     }
 
+    private func table(
+        _ join: TableJoinSpec, of step: StepSpec
+    ) throws(EngineError) -> TableNode {
+        if let table = graph.tables.first(where: { $0.spec.name == join.table }) { return table }
+        throw EngineError(
+            message: "cannot build the graph: step '\(step.name)' joins the unknown table "
+                + "'\(join.table)'", node: step.name, isTerminal: true)
+    }
+
+    private func asOfJoin(
+        _ join: TableJoinSpec, of step: StepSpec
+    ) throws(EngineError) -> Stage {
+        let table = try table(join, of: step)
+        guard let asOf = join.asOf, let history = table.history else {
+            throw EngineError(
+                message: "cannot build the graph: step '\(step.name)' asks for versions of table "
+                    + "'\(join.table)', which keeps none", node: step.name, isTerminal: true)
+        }
+        let waits = !table.spec.isComplete
+        let operation = AsOfJoin(
+            history: history, historyMicros: table.spec.historyMicros ?? 0, match: join.match,
+            asOf: asOf, tableColumns: join.tableColumns, keepsUnmatched: join.kind == .left,
+            waits: waits, inputSchema: step.inputSchema)
+        return Stage(
+            operation: operation, input: step.inputSchema, output: step.verbSchema, isVerb: true,
+            isStateful: true, versions: waits ? table.versions : nil)
+    }
+
     private func tableJoin(
         _ join: TableJoinSpec, of step: StepSpec
-    ) throws(EngineError) -> TableJoin {
-        guard let table = graph.tables.first(where: { $0.spec.name == join.table }) else {
-            throw EngineError(
-                message: "cannot build the graph: step '\(step.name)' joins the unknown table "
-                    + "'\(join.table)'", node: step.name, isTerminal: true)
+    ) throws(EngineError) -> Stage {
+        let table = try table(join, of: step)
+        let keepsUnmatched = join.kind == .left
+        func stage(_ operation: any Operator & TableReader) -> Stage {
+            table.add(operation)
+            return Stage(
+                operation: operation, input: step.inputSchema, output: step.verbSchema,
+                isVerb: true, isStateful: join.keepsRows)
         }
-        let operation = TableJoin(
-            table: table.state, match: join.match, tableColumns: join.tableColumns,
-            keepsUnmatched: join.kind == .left, inputSchema: step.inputSchema)
-        table.add(operation)
-        return operation
+        if join.isInputUpdating {
+            return stage(
+                KeptTableJoin(
+                    table: table.state, match: join.match, tableColumns: join.tableColumns,
+                    keepsUnmatched: keepsUnmatched, inputSchema: step.inputSchema))
+        }
+        if let waitMicros = join.waitMicros {
+            let operation = WaitingTableJoin(
+                table: table.state, match: join.match, tableColumns: join.tableColumns,
+                keepsUnmatched: keepsUnmatched, waitMicros: waitMicros,
+                inputSchema: step.inputSchema)
+            var result = stage(operation)
+            result.waiting = (operation, table)
+            return result
+        }
+        return stage(
+            TableJoin(
+                table: table.state, match: join.match, tableColumns: join.tableColumns,
+                keepsUnmatched: keepsUnmatched, inputSchema: step.inputSchema))
     }
 
     private func streamJoin(_ join: StreamJoinSpec, of step: StepSpec) -> any Operator {

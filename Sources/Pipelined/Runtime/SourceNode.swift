@@ -30,7 +30,9 @@ final class SourceNode {
     let main: OutputPort
     let invalid: InvalidPort
     private let context: LaneContext
-    private let eventTime: ExpressionEvaluator?
+    private let eventTime: EventTimes?
+    /// The rows by key, of a topic whose rows stand until the next one of their key.
+    let upserts: UpsertRows?
     private(set) var splits: [Split] = []
     private var hasDiscovered = false
     private(set) var bytesRead: Int64 = 0
@@ -51,10 +53,13 @@ final class SourceNode {
         self.invalid = invalid
         main = OutputPort(schema: spec.output.schema)
         if case .expression(let expression) = spec.eventTime.value {
-            eventTime = ExpressionEvaluator(expression)
+            eventTime = EventTimes(
+                evaluator: ExpressionEvaluator(expression), schema: spec.output.schema,
+                invalid: invalid)
         } else {
             eventTime = nil
         }
+        upserts = spec.upsertKey.map { UpsertRows(schema: spec.output.schema, key: $0) }
     }
 
     // MARK: Splits
@@ -184,7 +189,10 @@ final class SourceNode {
         if spec.usesStoredTime, let stored = rows.stored {
             batch.rowtime = stored.rowtime
         } else if let eventTime {
-            guard let timed = addEventTime(eventTime, to: batch) else { return }
+            let stored = rows.stored?.rowtime
+            guard let timed = eventTime.apply(to: batch, stored: stored, now: context.now) else {
+                return
+            }
             batch = timed
         }
         var isCut = false
@@ -206,30 +214,9 @@ final class SourceNode {
         takeStatedWatermark(of: split)
         counters.rowsIn += Int64(batch.rowCount)
         counters.rowsOut += Int64(batch.rowCount)
-        main.send(batch)
-    }
-
-    /// The batch with its event times; rows without one are invalid.
-    private func addEventTime(_ evaluator: ExpressionEvaluator, to batch: Batch) -> Batch? {
-        let result = evaluator.evaluate(batch, now: context.now)
-        var timed = batch
-        timed.rowtime = result.column
-        guard result.column.validity != nil || result.errors != nil else { return timed }
-        let failed = (0..<batch.rowCount).filter {
-            result.column.isNull($0) || result.errors?.code($0) != nil
-        }
-        if failed.isEmpty { return timed }
-        let split = RowSplit(failed: failed, count: batch.rowCount)
-        invalid.reject(
-            batch.selecting(split.failed), schema: spec.output.schema,
-            reasons: failed.map { row in
-                let cause = result.errors?.code(row)?.message ?? "the value is null"
-                return "cannot tell the event time from '\(evaluator.text)': \(cause)"
-            })
-        timed.rowtime = Column(
-            type: .timestamp, count: batch.rowCount, values: result.column.values)
-        let good = timed.selecting(split.good).compacted()
-        return good.rowCount == 0 ? nil : good
+        guard let upserts else { return main.send(batch) }
+        upserts.keepsRemoved = splits.count > 1
+        for changes in upserts.changes(of: batch, place: split.split.place) { main.send(changes) }
     }
 
     // MARK: Watermark

@@ -62,6 +62,7 @@ final class StatusPublisher: @unchecked Sendable {
             return SourceStatus(
                 name: source.spec.name, rows: source.counters.rowsOut,
                 invalid: source.counters.invalid,
+                unknownDeletions: source.upserts?.unknownCount ?? 0,
                 watermark: known(source.sentWatermark), heldBy: source.heldBy,
                 done: progress.done, total: progress.total, isEnded: source.hasEnded,
                 isIdle: source.isIdle,
@@ -72,11 +73,12 @@ final class StatusPublisher: @unchecked Sendable {
         status.watermark = graph.sources.map(\.sentWatermark).min().flatMap { known($0) }
         status.lag = status.sources.reduce(0) { $0 + max(0, ($1.total ?? $1.done) - $1.done) }
         status.nodes = graph.counters.map { counters in
-            NodeStatus(
+            let operation = graph.stateful.first { $0.name == counters.name }?.node.operation
+            return NodeStatus(
                 name: counters.name, rowsIn: counters.rowsIn, rowsOut: counters.rowsOut,
-                late: counters.late, unmatched: counters.unmatched, invalid: counters.invalid,
-                stateEntries: graph.stateful.first { $0.name == counters.name }
-                    .map { $0.node.operation.stateSize.entries } ?? 0)
+                late: counters.late, unmatched: counters.unmatched,
+                forgotten: (operation as? AsOfJoin)?.forgottenCount ?? 0,
+                invalid: counters.invalid, stateEntries: operation?.stateSize.entries ?? 0)
         }
         status.sinks = graph.sinks.map { sink in
             let written = sink.sink.written

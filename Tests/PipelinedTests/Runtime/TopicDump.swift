@@ -19,7 +19,9 @@ enum TopicDump {
         guard let entry = try service.catalog.entry(topic) else { return [] }
         let spec = SourceSpec(
             name: "dump",
-            connector: .topic(TopicSourceOptions(name: topic, stop: .latest)), format: .none,
+            connector: .topic(
+                TopicSourceOptions(
+                    name: topic, stop: .latest, mode: entry.definition.mode)), format: .none,
             fields: entry.schema.fieldSpecs, metadata: [],
             eventTime: EventTimeSpec(value: .arrival),
             output: NodeOutput(schema: entry.schema, change: .append))

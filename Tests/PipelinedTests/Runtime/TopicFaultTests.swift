@@ -281,7 +281,7 @@ struct TopicFaultTests {
             let service = self.service
             return TableNode(
                 spec, counters: counters,
-                invalid: InvalidPort(counters: counters, context: context)
+                invalid: InvalidPort(counters: counters, context: context), context: context
             ) { () throws(ConnectorError) in
                 try SourceFactory.open(spec, topics: service.connection(for: "r"))
             }
