@@ -29,6 +29,9 @@ extension SpecFields {
                 "top", .mapping, "Keeps the first rows in an order; see *top*.",
                 example: "top: {n: 10, order_by: [price desc]}"),
             SpecField(
+                "unnest", .mapping, "Makes a row of each element of an array; see *unnest*.",
+                example: "unnest: {column: items, as: item}"),
+            SpecField(
                 "state_ttl", .duration,
                 "Joins with `within: unbounded`: how far behind the watermark a row is let go; rows "
                     + "further apart do not meet. Never, otherwise.", example: "state_ttl: 7d"),
@@ -47,7 +50,7 @@ extension SpecFields {
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
         ],
         later: [
-            "over", "unnest", "parse", "pattern",
+            "over", "parse", "pattern",
         ])
 
     package static let join = FieldGroup(

@@ -129,7 +129,7 @@ extension PipelineReader {
                     "state_ttl", "is for joins of streams with 'within: unbounded'",
                     at: context.location(reader.keyRange("state_ttl"))))
         }
-        let verbs = ["join", "aggregate", "deduplicate", "top"].compactMap { reader.key($0) }.sorted
+        let verbs = ["join", "aggregate", "deduplicate", "top", "unnest"].compactMap { reader.key($0) }.sorted
         {
             $0.range.lowerBound < $1.range.lowerBound
         }
@@ -144,6 +144,7 @@ extension PipelineReader {
         case "aggregate": return readAggregate(step, input, scope)
         case "deduplicate": return readDeduplicate(step, input, scope)
         case "top": return readTop(step, input, scope)
+        case "unnest": return readUnnest(step, input, scope)
         default:
             var result = VerbResult(
                 verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change)

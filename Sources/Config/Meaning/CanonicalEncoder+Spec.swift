@@ -237,6 +237,12 @@ extension CanonicalEncoder {
             write(top.ties.rawValue)
             write(top.windowEnd) { $0.write(Int64($1)) }
             write(top.isInputUpdating)
+        case .unnest(let unnest):
+            write("unnest")
+            write(Int64(unnest.column))
+            write(unnest.replaces)
+            write(unnest.hasPosition)
+            write(unnest.keepsEmpty)
         }
     }
 

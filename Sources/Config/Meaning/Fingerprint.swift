@@ -24,7 +24,7 @@ extension PipelineSpec {
     package var statefulNodes: [String] {
         let keeping = steps.filter {
             switch $0.verb {
-            case .none, .join: return false
+            case .none, .join, .unnest: return false
             case .aggregate, .streamJoin, .deduplicate, .top: return true
             }
         }

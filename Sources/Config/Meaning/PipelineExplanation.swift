@@ -114,6 +114,7 @@ package struct PipelineExplanation: Hashable, Sendable {
             }
         case .deduplicate(let deduplicate): state = deduplicate.state
         case .top(let top): state = top.state
+        case .unnest: break
         }
         var isUpdating = false
         var key: [String]?
@@ -213,7 +214,7 @@ extension StepSpec {
     package var expressions: [BoundExpression] {
         var all = [filter, having].compactMap { $0 } + (additions + projection).map(\.expression)
         switch verb {
-        case .none: break
+        case .none, .unnest: break
         case .join(let join): all += join.match
         case .streamJoin(let join): all += join.expressions
         case .aggregate(let aggregate):

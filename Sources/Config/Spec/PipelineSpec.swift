@@ -283,6 +283,7 @@ package enum StepVerb: Hashable, Sendable {
     case aggregate(AggregateSpec)
     case deduplicate(DeduplicateSpec)
     case top(TopSpec)
+    case unnest(UnnestSpec)
 }
 
 /// `join:` to a table. The output is the left columns, then the table's; match columns of the same

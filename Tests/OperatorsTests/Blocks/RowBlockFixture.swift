@@ -64,12 +64,12 @@ enum RowBlockFixture {
             let isNull = column.isNull(row)
             if let validity = column.validityPointer, validity[row] > 1 { isWellFormed = false }
             let cell: Cell
-            switch column.type {
+            switch column.storage {
             case .boolean:
                 cell = .word(UInt64(column.booleans[row]))
                 if column.booleans[row] > 1 { isWellFormed = false }
             case .decimal: cell = .wide(column.decimals[row])
-            case .string:
+            case .view:
                 let view = column.strings[row]
                 cell = .bytes(Array(view.bytes))
                 let again = StringView(base: view.base, count: view.count)
