@@ -3,7 +3,8 @@ package enum SpecFields {
     package static let all: [FieldGroup] = [
         document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
         generateTime, format, json, csv, schemaField, eventTime, metadata, step, join, within,
-        aggregate, window, hopping, cumulative, deduplicate, top, sink, fileSink, roll, settings,
+        aggregate, window, hopping, cumulative, deduplicate, top, unnest, sink, fileSink, roll,
+        settings,
         deadLetters, topic, retention, compaction,
     ]
 
@@ -43,9 +44,11 @@ package enum SpecFields {
         [
             SpecField(
                 "type", .type, required: true,
-                "`boolean`, `bigint`, `double`, `string`, `timestamp`, `timestamp(s)`, "
-                    + "`timestamp(ms)`, `timestamp(us)`, `timestamp(ns)` or "
-                    + "`timestamp('PATTERN')`.", example: "type: timestamp(ms)"),
+                "`boolean`, `bigint`, `double`, `decimal(p,s)`, `string`, `bytes`, `date`, `timestamp`, "
+                    + "`timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`, "
+                    + "`timestamp('PATTERN')`, `json`, `[TYPE]`, `{field: TYPE}`, or "
+                    + "`'array<TYPE>'` and `'struct<field TYPE>'` in quotes.",
+                example: "type: timestamp(ms)"),
             SpecField(
                 "path", .text,
                 "Where the value lies in the row, names joined by `.`; the column's name otherwise.",

@@ -117,25 +117,24 @@ extension ExpressionReader {
             context.report(.unnamedExpression(text, at: context.location(scalar)))
             return []
         }
-        if let expression = structField(scalar, text, in: scope) {
-            let name = text.split(separator: ".").last.map(String.init) ?? text
+        if let name = fieldName(text, in: scope) {
+            let expression = bind(scalar, in: scope)
             return [ResolvedItem(name: name, expression: expression, range: scalar.range)]
         }
         if let entry = context.column(scalar, in: scope) { return [resolved(entry, scalar.range)] }
         return [ResolvedItem(name: text, expression: nil, range: scalar.range)]
     }
 
-    /// `user.id`, where `user` is a struct and no node; the column is then called `id`.
-    private func structField(
-        _ scalar: LocatedScalar, _ text: String, in scope: ColumnScope
-    ) -> BoundExpression? {
+    /// The name of the column that `user.id` gives where `user` is a struct and no node: `id`.
+    private func fieldName(_ text: String, in scope: ColumnScope) -> String? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard parts.count > 1, scope.matches(text).isEmpty else { return nil }
         let isColumn = !scope.matches(parts[1], qualifier: parts[0]).isEmpty
         if isColumn && parts.count == 2 { return nil }
-        let found = isColumn ? scope.matches(parts[1], qualifier: parts[0]) : scope.matches(parts[0])
+        let found =
+            isColumn ? scope.matches(parts[1], qualifier: parts[0]) : scope.matches(parts[0])
         guard let type = found.first?.field.type, case .structure = type else { return nil }
-        return bind(scalar, in: scope)
+        return parts.last
     }
 
     private func resolved(_ entry: ExpressionScope.Entry, _ range: Range<Int>) -> ResolvedItem {

@@ -129,8 +129,9 @@ extension PipelineReader {
                     "state_ttl", "is for joins of streams with 'within: unbounded'",
                     at: context.location(reader.keyRange("state_ttl"))))
         }
-        let verbs = ["join", "aggregate", "deduplicate", "top", "unnest"].compactMap { reader.key($0) }.sorted
-        {
+        let verbs = ["join", "aggregate", "deduplicate", "top", "unnest"].compactMap {
+            reader.key($0)
+        }.sorted {
             $0.range.lowerBound < $1.range.lowerBound
         }
         if verbs.count > 1 {

@@ -91,7 +91,8 @@ extension LoadContext {
             if case .scalar(let scalar) = value.content {
                 return Double(scalar.text).map(Literal.double)
             }
-        case (.decimal(let precision, let scale), .bigint), (.decimal(let precision, let scale), .decimal):
+        case (.decimal(let precision, let scale), .bigint),
+            (.decimal(let precision, let scale), .decimal):
             if case .scalar(let scalar) = value.content {
                 let unscaled = Array(scalar.text.utf8).withUnsafeBufferPointer {
                     Decimal38.exact($0, precision: precision, scale: scale)

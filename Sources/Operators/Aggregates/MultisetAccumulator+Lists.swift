@@ -97,9 +97,9 @@ extension MultisetAccumulator {
     private func between(
         _ values: [(key: StringView, count: Int64)], at place: Double
     ) -> Double {
-        let numbers = decoded(values)[0].doubles
-        let low = numbers[index(of: Int64(place.rounded(.down)), in: values)]
-        let high = numbers[index(of: Int64(place.rounded(.up)), in: values)]
+        let column = decoded(values)[0]
+        let low = column.doubles[index(of: Int64(place.rounded(.down)), in: values)]
+        let high = column.doubles[index(of: Int64(place.rounded(.up)), in: values)]
         let part = place - place.rounded(.down)
         return part == 0 || low == high ? low : low + (high - low) * part
     }

@@ -98,7 +98,9 @@ extension ExpressionBinding {
         guard let element = elements(a) ?? elements(b) else { return nil }
         let type = ColumnType.array(element)
         func side(_ operand: BoundOperand) -> BoundOperand? {
-            if elements(operand) != nil || operand.isNull { return coerce(operand, to: type) }
+            if elements(operand) != nil || (operand.isUntyped && operand.isNull) {
+                return coerce(operand, to: type)
+            }
             guard let one = coerce(operand, to: element) else { return nil }
             return call(.makeArray, [one], type, operand.range)
         }

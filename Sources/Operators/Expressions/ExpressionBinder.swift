@@ -294,14 +294,19 @@ struct ExpressionBinding {
         return unknown(qualifier, name, isQuoted: isQuoted, range)
     }
 
-    /// The struct that `qualifier` names where `qualifier.name` is no column of a node.
+    /// The column that `qualifier` names where `qualifier.name` is no column of a node: a struct, or
+    /// whatever it is if there is no node of the name.
     private func structure(
         _ qualifier: String?, _ name: String, _ range: Range<Int>
     ) -> ExpressionScope.Entry? {
         guard let qualifier, entries(qualifier, name).isEmpty else { return nil }
         let found = entries(nil, qualifier)
-        guard found.count == 1, case .structure = found[0].field.type else { return nil }
-        return found[0]
+        guard found.count == 1 else { return nil }
+        if case .structure = found[0].field.type { return found[0] }
+        let isNode =
+            qualifier == scope.owner
+            || scope.entries.contains { $0.qualifier == qualifier }
+        return isNode ? nil : found[0]
     }
 
     func entries(_ qualifier: String?, _ name: String) -> [ExpressionScope.Entry] {

@@ -18,9 +18,10 @@ struct JSONPath: Sendable {
         while index < text.count {
             let sign = text[index]
             index += 1
-            guard let step = sign == UInt8(ascii: ".")
-                ? JSONPath.member(text, &index)
-                : sign == UInt8(ascii: "[") ? JSONPath.element(text, &index) : nil
+            guard
+                let step = sign == UInt8(ascii: ".")
+                    ? JSONPath.member(text, &index)
+                    : sign == UInt8(ascii: "[") ? JSONPath.element(text, &index) : nil
             else { return nil }
             steps.append(step)
         }

@@ -36,7 +36,8 @@ enum RowBlockFixture {
         for (row, cell) in cells.enumerated() {
             validity.pointer(to: UInt8.self)[row] = cell == .null ? 0 : 1
             switch (cell, type) {
-            case (.null, .string): values.pointer(to: StringView.self)[row] = .empty
+            case (.null, _) where type.storage == .view:
+                values.pointer(to: StringView.self)[row] = .empty
             case (.null, .boolean): values.pointer(to: UInt8.self)[row] = 0
             case (.null, .decimal): values.pointer(to: Int128.self)[row] = 0
             case (.null, _): values.pointer(to: UInt64.self)[row] = 0

@@ -133,7 +133,7 @@ enum ExpressionUnfolding {
             "timestamp", "interval", "decimal", "round", "trunc", "date_trunc", "date_format",
             "to_timestamp", "extract", "date_part", "regexp_like", "regexp_count", "regexp_substr",
             "regexp_replace", "year", "quarter", "month", "week", "day_of_month", "day_of_year",
-            "day_of_week", "hour", "minute",
+            "day_of_week", "hour", "minute", "date", "to_date", "json_value", "encode", "decode",
         ]
         if words.contains(where: fixing.contains) { return true }
         guard case .string = tokens[index].kind else { return false }

@@ -120,7 +120,8 @@ struct CSVColumns {
             [chunk] + (escaped.map { [$0] } ?? []) + (fallback?.retained ?? [])
             + (reading?.blocks ?? [])
         return Column(
-            type: field.type, count: rowCount, values: values, validity: validity, retained: retained)
+            type: field.type, count: rowCount, values: values, validity: validity,
+            retained: retained)
     }
 
     @inline(__always)

@@ -22,7 +22,9 @@ extension JSONColumns {
         case .date:
             if let day = date(text) { store(day, field, row) } else { fault = .badDate }
         case .decimal(let precision, let scale):
-            let digits = text.first == 0x22 ? UnsafeBufferPointer(rebasing: text.dropFirst().dropLast()) : text
+            let digits =
+                text.first == 0x22
+                ? UnsafeBufferPointer(rebasing: text.dropFirst().dropLast()) : text
             if let value = Decimal38.exact(digits, precision: precision, scale: scale) {
                 store(value, field, row)
             } else {
