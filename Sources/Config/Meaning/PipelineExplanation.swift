@@ -102,6 +102,8 @@ package struct PipelineExplanation: Hashable, Sendable {
         case .streamJoin(let join): state = join.explainedState
         case .aggregate(let aggregate):
             switch aggregate.window {
+            case .none where aggregate.calls.contains(where: \.function.alwaysKeepsValues):
+                state = .unbounded("grows with the number of different values")
             case .none where aggregate.groups.isEmpty: state = .bounded("one group")
             case .none: state = .unbounded("grows with the number of keys")
             case .inherited: state = .bounded("the groups of open windows")

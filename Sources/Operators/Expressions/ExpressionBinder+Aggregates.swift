@@ -114,6 +114,10 @@ extension ExpressionBinding {
         if function == .first || function == .last { parts.order = rowtime(first.range) }
         if let second {
             guard let order = resolve(second, toward: .string) else { return nil }
+            if order.type == .json {
+                _ = incomparableJSON(second.range)
+                return nil
+            }
             parts.order = order
         }
         return parts

@@ -18,7 +18,7 @@ extension ExpressionBinding {
                 return nil
             }
             guard typed.type != .json else {
-                report("json values cannot be compared", at: order.range)
+                _ = incomparableJSON(order.range)
                 return nil
             }
             parts.order = typed

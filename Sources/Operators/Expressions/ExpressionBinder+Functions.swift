@@ -58,6 +58,7 @@ extension ExpressionBinding {
             guard known.count == bound.count,
                 let (operands, type) = unify(known, "the values of \(name)", range)
             else { return nil }
+            if type == .json, function != .coalesce { return incomparableJSON(range) }
             return self.call(function, operands, type, range)
         case .concat, .concatWithSeparator:
             let bound = arguments.map { bind($0) }

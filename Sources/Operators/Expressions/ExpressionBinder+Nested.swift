@@ -108,6 +108,13 @@ extension ExpressionBinding {
         return call(.arrayConcat, [left, right], type, range)
     }
 
+    /// Two texts may mean one value of json, so that it is not compared.
+    mutating func incomparableJSON(_ range: Range<Int>) -> BoundOperand? {
+        report(
+            "json values cannot be compared", at: range,
+            help: "compare a part as text (… ->> 'name'), or CAST(… AS string)")
+    }
+
     // MARK: Functions
 
     mutating func nestedFunction(
@@ -168,7 +175,7 @@ extension ExpressionBinding {
         default: (types, result) = ([], array.type)
         }
         if element == .json, [.arrayContains, .arrayMin, .arrayMax, .arraySort].contains(function) {
-            return report("json values cannot be compared", at: array.range)
+            return incomparableJSON(array.range)
         }
         var operands = [array]
         for (syntax, type) in zip(arguments.dropFirst(), types) {

@@ -181,9 +181,7 @@ extension ExpressionBinding {
             return nil
         }
         if left.type == .json || right.type == .json {
-            return report(
-                "json values cannot be compared", at: range,
-                help: "compare a part as text (… ->> 'name'), or CAST(… AS string)")
+            return incomparableJSON(range)
         }
         if left.type != right.type, let type = TypeRules.common(left.type, right.type),
             !type.isNumeric
@@ -218,8 +216,9 @@ extension ExpressionBinding {
         let bound = ([operand] + list).map { bind($0) }
         let known = bound.compactMap { $0 }
         guard known.count == bound.count,
-            let (operands, _) = unify(known, "the values of IN", range)
+            let (operands, type) = unify(known, "the values of IN", range)
         else { return nil }
+        if type == .json { return incomparableJSON(range) }
         return call(.inList, operands, .boolean, range)
     }
 

@@ -185,9 +185,10 @@ final class JSONColumns {
             slots[index].validity = validity
         }
         validity[row] = 0
-        if fields[index].type.storage == .view {
+        switch slots[index].kind {
+        case .string, .json, .encoded:
             slots[index].values.assumingMemoryBound(to: StringView.self)[row] = .empty
-        } else {
+        default:
             let stride = fields[index].type.stride
             memset(slots[index].values + row * stride, 0, stride)
         }
