@@ -135,9 +135,10 @@ struct CSVRowParserTests {
                 == ["true", "false", "true", "false"])
         #expect(
             try values(
-                field(.decimal(precision: 5, scale: 2)), ["1.5", "-999.99", "0.005", "1000"]
+                field(.decimal(precision: 5, scale: 2)),
+                ["1.5", "-999.99", "0.005", "1000", "2.500"]
             )
-            .rows.map { $0[0] } == ["150", "-99999", "1"])
+            .rows.map { $0[0] } == ["150", "-99999", "250"])
         #expect(
             try values(field(.timestamp, .integer(unitsPerSecond: 1)), ["1", "-1"]).rows
                 == [["1000000"], ["-1000000"]])

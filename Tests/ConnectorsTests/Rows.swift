@@ -73,9 +73,13 @@ func text(_ column: Column, _ row: Int) -> String? {
     if column.isNull(row) { return nil }
     switch column.type {
     case .boolean: return column.booleans[row] != 0 ? "true" : "false"
-    case .bigint, .timestamp, .interval: return String(column.integers[row])
+    case .bigint, .timestamp, .interval, .date: return String(column.integers[row])
     case .double: return column.doubles[row].description
-    case .string: return column.strings[row].string
+    case .string, .bytes, .json: return column.strings[row].string
+    case .array, .structure:
+        var writing = JSONWriting()
+        writing.append(column, row)
+        return String(decoding: writing.text, as: UTF8.self)
     case .decimal: return String(column.decimals[row])
     }
 }

@@ -157,6 +157,33 @@ struct RunTests {
             ])
     }
 
+    @Test("the order-lines sample reads values in each other, and makes rows of them")
+    func orderLines() throws {
+        try copySamples()
+        #expect(try Program.run(["run", "pipelines/order-lines.yaml"], in: folder).status == 0)
+        let lines = try String(
+            contentsOfFile: folder.path(of: "out/order-lines.ndjson"), encoding: .utf8)
+        #expect(
+            lines == """
+                {"id":1,"number":1,"sku":"lamp","amount":39.80,"city":"Kiel","first_tag":"new",\
+                "coupon":"SPRING","late":false}
+                {"id":1,"number":2,"sku":"bulb","amount":10.00,"city":"Kiel","first_tag":"new",\
+                "coupon":"SPRING","late":false}
+                {"id":2,"number":1,"sku":"desk","amount":240.00,"city":"Lyon","first_tag":null,\
+                "coupon":null,"late":true}
+                {"id":3,"number":1,"sku":"bulb","amount":2.50,"city":"Kiel","first_tag":null,\
+                "coupon":null,"late":false}
+
+                """)
+        let baskets = try String(
+            contentsOfFile: folder.path(of: "out/baskets.ndjson"), encoding: .utf8)
+        #expect(
+            baskets.split(separator: "\n").last
+                == "{\"_op\":\"upsert\",\"id\":\"c2\",\"products\":[\"desk\"],"
+                + "\"middle_price\":240.0,\"total\":240.00}"
+                || baskets.contains("\"products\":[\"bulb\",\"lamp\"]"))
+    }
+
     /// What `shop-revenue` makes of the sample orders: country, hour, orders, revenue.
     private static let revenue = [
         "DE 09 1 120", "FR 09 1 75", "DE 10 1 30", "FR 11 1 25", "unknown 11 1 60", "DE 12 1 50",

@@ -1,6 +1,9 @@
 /// What can be wrong with sources, tables and sinks.
 extension Diagnostic {
-    private static let types = ["boolean", "bigint", "double", "string", "timestamp"]
+    private static let types = [
+        "boolean", "bigint", "double", "decimal", "string", "bytes", "date", "timestamp", "json",
+        "array", "struct",
+    ]
 
     static func unknownType(_ text: String, at place: FileLocation) -> Diagnostic {
         let familiar = [

@@ -38,6 +38,9 @@ extension SpecFields {
                 "pattern", .mapping, "Finds runs of rows; see *pattern*.",
                 example: "pattern: {match: up{3}, measures: {top: max(price)}, within: 1h}"),
             SpecField(
+                "unnest", .mapping, "Makes a row of each element of an array; see *unnest*.",
+                example: "unnest: {column: items, as: item}"),
+            SpecField(
                 "state_ttl", .duration,
                 "Joins with `within: unbounded`: how far behind the watermark a row is let go; rows "
                     + "further apart do not meet. `over`: how far behind it the latest row of a "
@@ -56,9 +59,6 @@ extension SpecFields {
                 "select", .items,
                 "The output: `column`, `node.column`, `node.*`, `\"*\"`, `{name: expression}`, or a "
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
-        ],
-        later: [
-            "unnest",
         ])
 
     package static let join = FieldGroup(

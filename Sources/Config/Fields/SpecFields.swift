@@ -4,7 +4,7 @@ package enum SpecFields {
         document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
         generateTime, format, json, csv, regex, schemaField, eventTime, metadata, step, join,
         within,
-        aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern, parse, sink, fileSink, roll,
+        aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern, parse, unnest, sink, fileSink, roll,
         settings,
         deadLetters, topic, retention, compaction,
     ]
@@ -45,9 +45,11 @@ package enum SpecFields {
         [
             SpecField(
                 "type", .type, required: true,
-                "`boolean`, `bigint`, `double`, `string`, `timestamp`, `timestamp(s)`, "
-                    + "`timestamp(ms)`, `timestamp(us)`, `timestamp(ns)` or "
-                    + "`timestamp('PATTERN')`.", example: "type: timestamp(ms)"),
+                "`boolean`, `bigint`, `double`, `decimal(p,s)`, `string`, `bytes`, `date`, `timestamp`, "
+                    + "`timestamp(s)`, `timestamp(ms)`, `timestamp(us)`, `timestamp(ns)`, "
+                    + "`timestamp('PATTERN')`, `json`, `[TYPE]`, `{field: TYPE}`, or "
+                    + "`'array<TYPE>'` and `'struct<field TYPE>'` in quotes.",
+                example: "type: timestamp(ms)"),
             SpecField(
                 "path", .text,
                 "Where the value lies in the row, names joined by `.`; the column's name otherwise.",

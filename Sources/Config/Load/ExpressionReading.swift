@@ -145,6 +145,7 @@ struct ExpressionReader {
         if parameters.doubtful.contains(where: { scalar.text.contains("$\($0)") }) { return false }
         return ExpressionBinder.identifiers(in: scalar.text).allSatisfy { name in
             if scope.doubtful.contains(name.name) { return false }
+            if let structure = name.qualifier, scope.doubtful.contains(structure) { return false }
             return !scope.isOpen || !scope.matches(name.name).isEmpty
                 || groups.contains { $0.name == name.name }
         }

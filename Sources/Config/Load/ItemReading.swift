@@ -117,8 +117,24 @@ extension ExpressionReader {
             context.report(.unnamedExpression(text, at: context.location(scalar)))
             return []
         }
+        if let name = fieldName(text, in: scope) {
+            let expression = bind(scalar, in: scope)
+            return [ResolvedItem(name: name, expression: expression, range: scalar.range)]
+        }
         if let entry = context.column(scalar, in: scope) { return [resolved(entry, scalar.range)] }
         return [ResolvedItem(name: text, expression: nil, range: scalar.range)]
+    }
+
+    /// The name of the column that `user.id` gives where `user` is a struct and no node: `id`.
+    private func fieldName(_ text: String, in scope: ColumnScope) -> String? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count > 1, scope.matches(text).isEmpty else { return nil }
+        let isColumn = !scope.matches(parts[1], qualifier: parts[0]).isEmpty
+        if isColumn && parts.count == 2 { return nil }
+        let found =
+            isColumn ? scope.matches(parts[1], qualifier: parts[0]) : scope.matches(parts[0])
+        guard let type = found.first?.field.type, case .structure = type else { return nil }
+        return parts.last
     }
 
     private func resolved(_ entry: ExpressionScope.Entry, _ range: Range<Int>) -> ResolvedItem {

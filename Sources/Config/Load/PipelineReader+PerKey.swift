@@ -276,6 +276,13 @@ extension PipelineReader {
         }
         let name = LocatedScalar(text: String(word), style: scalar.style, range: range)
         guard let entry = context.column(name, in: scope) else { return nil }
+        if entry.field.type == .json {
+            context.report(
+                .isNot(
+                    name.text, "is json, which has no order", at: context.location(name),
+                    help: "'add' a part of it as text in a step before"))
+            return nil
+        }
         return RowOrder.Item(
             expression: .column(entry.index, entry.field), isDescending: isDescending,
             isNullFirst: isNullFirst ?? isDescending)

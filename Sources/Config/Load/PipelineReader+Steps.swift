@@ -129,7 +129,7 @@ extension PipelineReader {
                     "state_ttl", "is for 'over' and for joins of streams with 'within: unbounded'",
                     at: context.location(reader.keyRange("state_ttl"))))
         }
-        let verbs = ["join", "aggregate", "deduplicate", "top", "over", "pattern", "parse"]
+        let verbs = ["join", "aggregate", "deduplicate", "top", "over", "pattern", "parse", "unnest"]
             .compactMap { reader.key($0) }
             .sorted { $0.range.lowerBound < $1.range.lowerBound }
         if verbs.count > 1 {
@@ -146,6 +146,7 @@ extension PipelineReader {
         case "parse": return readParse(step, input, scope)
         case "over": return readOver(step, input, scope)
         case "pattern": return readPattern(step, input, scope)
+        case "unnest": return readUnnest(step, input, scope)
         default:
             var result = VerbResult(
                 verb: StepVerb.none, schema: input.schema, scope: scope, change: input.change)

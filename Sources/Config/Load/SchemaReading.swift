@@ -42,24 +42,17 @@ extension LoadContext {
 
     private func readField(_ entry: LocatedEntry) -> FieldSpec? {
         let name = entry.key.text
-        guard case .mapping(let members) = entry.value.content else {
-            guard case .scalar(let scalar) = entry.value.content else {
-                if !entry.value.isBroken {
-                    report(
-                        .notSupported("a nested type", at: location(entry.value)))
-                }
-                return nil
-            }
+        var hasOptions = false
+        if case .mapping(let members) = entry.value.content {
+            hasOptions = members.contains { SpecFields.schemaField[$0.key.text] != nil }
+        }
+        guard hasOptions else {
             if entry.value.isNull {
                 report(.missingType(of: name, at: location(entry.key)))
                 return nil
             }
-            guard let (type, encoding) = readType(scalar) else { return nil }
+            guard let (type, encoding) = readType(entry.value, of: name) else { return nil }
             return FieldSpec(name: name, type: type, path: [name], timestamp: encoding)
-        }
-        if !members.contains(where: { SpecFields.schemaField[$0.key.text] != nil }) {
-            report(.notSupported("a nested type", at: location(entry.value)))
-            return nil
         }
         guard
             let reader = FieldReader(
@@ -68,8 +61,7 @@ extension LoadContext {
         let path = reader.text("path")
         let isRequired = reader.flag("required") ?? false
         guard let typeValue = reader.value("type"),
-            let typeText = scalar(typeValue, SpecFields.schemaField["type"]),
-            let (type, encoding) = readType(typeText)
+            let (type, encoding) = readType(typeValue, of: name)
         else { return nil }
         var field = FieldSpec(
             name: name, type: type, path: [name], isRequired: isRequired, timestamp: encoding)
@@ -99,6 +91,18 @@ extension LoadContext {
             if case .scalar(let scalar) = value.content {
                 return Double(scalar.text).map(Literal.double)
             }
+        case (.decimal(let precision, let scale), .bigint),
+            (.decimal(let precision, let scale), .decimal):
+            if case .scalar(let scalar) = value.content {
+                let unscaled = Array(scalar.text.utf8).withUnsafeBufferPointer {
+                    Decimal38.exact($0, precision: precision, scale: scale)
+                }
+                if let unscaled { return .decimal(unscaled: unscaled, scale: scale) }
+            }
+        case (.date, .string(let bytes)):
+            if let day = bytes.withUnsafeBufferPointer({ CalendarDay.parse($0) }) {
+                return .bigint(day)
+            }
         case (.timestamp, .string(let bytes)):
             if let micros = parseTimestamp(String(decoding: bytes, as: UTF8.self)) {
                 return .timestamp(micros)
@@ -109,7 +113,63 @@ extension LoadContext {
         return nil
     }
 
-    /// A type as it stands in a schema; nil when reported.
+    /// A type as it stands in a schema: a name, `[element]`, `{field: type}`; nil when reported.
+    ///
+    /// - Parameter name: Of the column or field that has it.
+    func readType(
+        _ value: LocatedValue, of name: String, depth: Int = 0
+    ) -> (ColumnType, FieldSpec.TimestampEncoding)? {
+        if depth > ColumnType.depthMax {
+            report(.typeTooDeep(at: location(value)))
+            return nil
+        }
+        switch value.content {
+        case .broken: return nil
+        case .scalar:
+            guard let scalar = scalar(value, SpecFields.schemaField["type"]) else { return nil }
+            return readType(scalar)
+        case .sequence(let items):
+            guard items.count == 1, let element = readPart(items[0], of: name, depth) else {
+                if items.count != 1 { report(.badArrayType(of: name, at: location(value))) }
+                return nil
+            }
+            return (.array(element), .rfc3339)
+        case .mapping(let entries):
+            var fields: [Field] = []
+            for entry in entries {
+                if let type = readPart(entry.value, of: entry.key.text, depth) {
+                    fields.append(Field(entry.key.text, type))
+                }
+            }
+            guard !entries.isEmpty, entries.count <= SpecLimits.columnsMax else {
+                report(.badStructType(of: name, at: location(value)))
+                return nil
+            }
+            return fields.count == entries.count ? (.structure(fields), .rfc3339) : nil
+        }
+    }
+
+    /// The type of an element or a field; nil when reported.
+    private func readPart(_ value: LocatedValue, of name: String, _ depth: Int) -> ColumnType? {
+        guard !value.isNull else {
+            report(.missingType(of: name, at: location(value)))
+            return nil
+        }
+        guard let (type, encoding) = readType(value, of: name, depth: depth + 1) else {
+            return nil
+        }
+        guard encoding == .rfc3339 else {
+            report(
+                .notSupported(
+                    "a timestamp's form inside an array or struct", at: location(value),
+                    help: "declare it as string or bigint and use to_timestamp, or read RFC 3339 "
+                        + "text as timestamp"))
+            return nil
+        }
+        return type
+    }
+
+    /// A type by its name; nil when reported.
     func readType(_ scalar: LocatedScalar) -> (ColumnType, FieldSpec.TimestampEncoding)? {
         let place = location(scalar)
         let text = scalar.text
@@ -119,6 +179,9 @@ extension LoadContext {
         case "double": return (.double, .rfc3339)
         case "string": return (.string, .rfc3339)
         case "timestamp": return (.timestamp, .rfc3339)
+        case "date": return (.date, .rfc3339)
+        case "bytes": return (.bytes, .rfc3339)
+        case "json": return (.json, .rfc3339)
         default: break
         }
         if text.hasPrefix("timestamp("), text.hasSuffix(")") {
@@ -133,7 +196,17 @@ extension LoadContext {
             return nil
         }
         let word = String(text.prefix { $0 != "(" && $0 != "<" && $0 != "[" })
-        if laterTypes.contains(word) {
+        if composedTypes.contains(word.lowercased()) {
+            switch ExpressionBinder.type(text) {
+            case .success(let type): return (type, .rfc3339)
+            case .failure(let problem):
+                let range = filePositions(of: problem.range, in: scalar, source)
+                report(
+                    Diagnostic(
+                        problem.message, at: location(range), label: problem.label,
+                        help: problem.help))
+            }
+        } else if word == "map" {
             report(.notSupported("type '\(text)'", at: place))
         } else {
             report(.unknownType(text, at: place))
@@ -160,9 +233,8 @@ private let unitsPerSecond: [String: Int64] = [
     "s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000,
 ]
 
-private let laterTypes: Set<String> = [
-    "decimal", "bytes", "date", "json", "array", "struct", "map",
-]
+/// Types that are made of others or have arguments.
+private let composedTypes: Set<String> = ["decimal", "array", "struct"]
 
 /// Microseconds since the epoch of an RFC 3339 time, UTC without an offset; nil for anything else.
 func parseTimestamp(_ text: String) -> Int64? {

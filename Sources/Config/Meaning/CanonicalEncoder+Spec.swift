@@ -288,6 +288,12 @@ extension CanonicalEncoder {
             write(parse.fields) { $0.write($1) }
         case .over(let over): write(over)
         case .pattern(let pattern): write(pattern)
+        case .unnest(let unnest):
+            write("unnest")
+            write(Int64(unnest.column))
+            write(unnest.replaces)
+            write(unnest.hasPosition)
+            write(unnest.keepsEmpty)
         }
     }
 

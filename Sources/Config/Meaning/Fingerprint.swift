@@ -24,7 +24,7 @@ extension PipelineSpec {
     package var statefulNodes: [String] {
         let keeping = steps.filter {
             switch $0.verb {
-            case .none, .parse: return false
+            case .none, .parse, .unnest: return false
             case .join(let join): return join.keepsRows
             case .aggregate, .streamJoin, .deduplicate, .top, .over, .pattern:
                 return true

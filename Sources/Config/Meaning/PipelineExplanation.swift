@@ -126,6 +126,8 @@ package struct PipelineExplanation: Hashable, Sendable {
         case .streamJoin(let join): state = join.explainedState
         case .aggregate(let aggregate):
             switch aggregate.window {
+            case .none where aggregate.calls.contains(where: \.function.alwaysKeepsValues):
+                state = .unbounded("grows with the number of different values")
             case .none where aggregate.groups.isEmpty: state = .bounded("one group")
             case .none: state = .unbounded("grows with the number of keys")
             case .inherited: state = .bounded("the groups of open windows")
@@ -141,6 +143,7 @@ package struct PipelineExplanation: Hashable, Sendable {
         case .top(let top): state = top.state
         case .over(let over): state = over.explainedState
         case .pattern(let pattern): state = pattern.explainedState
+        case .unnest: break
         }
         var isUpdating = false
         var key: [String]?
@@ -264,7 +267,7 @@ extension StepSpec {
     package var expressions: [BoundExpression] {
         var all = [filter, having].compactMap { $0 } + (additions + projection).map(\.expression)
         switch verb {
-        case .none, .parse: break
+        case .none, .parse, .unnest: break
         case .join(let join): all += join.match + [join.asOf].compactMap { $0 }
         case .streamJoin(let join): all += join.expressions
         case .aggregate(let aggregate):

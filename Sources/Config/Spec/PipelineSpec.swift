@@ -292,6 +292,7 @@ package enum StepVerb: Hashable, Sendable {
     case parse(ParseSpec)
     case over(OverSpec)
     case pattern(PatternSpec)
+    case unnest(UnnestSpec)
 }
 
 /// `join:` to a table. The output is the left columns, then the table's; match columns of the same

@@ -1,10 +1,13 @@
 import Operators
 
 /// A column as an encoder's inner loop reads it: raw pointers and a one-byte kind, nothing that is
-/// reference-counted. The encoder holds the batch while it uses them.
+/// reference-counted. The encoder holds the batch while it uses them, which
+/// ``RenderedColumn`` has gone over.
 struct ColumnCursor {
     enum Kind: UInt8 {
-        case boolean, integer, double, string, timestamp, decimal
+        case boolean, integer, double, string, timestamp, decimal, date
+        /// JSON text.
+        case json
     }
     let kind: Kind
     /// Digits behind the point, for decimals.
@@ -21,6 +24,9 @@ struct ColumnCursor {
         case .string: (kind, scale) = (.string, 0)
         case .timestamp: (kind, scale) = (.timestamp, 0)
         case .decimal(_, let digits): (kind, scale) = (.decimal, digits)
+        case .date: (kind, scale) = (.date, 0)
+        // Others have been rendered.
+        case .json, .bytes, .array, .structure: (kind, scale) = (.json, 0)
         }
         values = column.values.base
         validity = column.validityPointer

@@ -75,12 +75,12 @@ enum RowOperation: UInt8 {
         let isNull = column.isNull(first)
         guard isNull == column.isNull(second) else { return false }
         if isNull { return true }
-        switch column.type {
+        switch column.storage {
         case .boolean: return column.booleans[first] == column.booleans[second]
-        case .bigint, .timestamp, .interval:
+        case .integer:
             return column.integers[first] == column.integers[second]
         case .double: return column.doubles[first] == column.doubles[second]
-        case .string: return column.strings[first] == column.strings[second]
+        case .view: return column.strings[first] == column.strings[second]
         case .decimal: return column.decimals[first] == column.decimals[second]
         }
     }

@@ -96,6 +96,12 @@ extension OutputBytes {
         advance(Timestamp.write(micros, into: cursor))
     }
 
+    /// `2026-01-31`.
+    mutating func appendDate(_ day: Int64) {
+        reserve(CalendarDay.textBytes)
+        advance(CalendarDay.write(day, into: cursor))
+    }
+
     @inline(never)
     private mutating func appendDistant(_ micros: Int64) {
         let (days, microsOfDay) = floorDivide(micros, Timestamp.microsPerDay)

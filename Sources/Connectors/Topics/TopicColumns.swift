@@ -35,7 +35,7 @@ struct TopicColumns {
         _ reader: RowBlockReader, firstOffset: UInt64, offsets: Buffer?
     ) throws(ConnectorError) -> [Column] {
         let schema = try schema(Int(reader.schemaVersion), firstOffset)
-        guard schema.fields.map(\.type) == reader.columnTypes else {
+        guard schema.fields.map(\.type.inBlock) == reader.columnTypes else {
             throw .unreadableBlock(
                 partition, firstOffset,
                 "its columns are not those of schema \(reader.schemaVersion)")
@@ -48,7 +48,9 @@ struct TopicColumns {
                 continue
             }
             let column: Column
-            do throws(RowBlockError) { column = try reader.column(index) } catch {
+            do throws(RowBlockError) {
+                column = try reader.column(index).retyped(schema[index].type)
+            } catch {
                 throw .unreadableBlock(partition, firstOffset, error.message)
             }
             guard let widened = SchemaEvolution.widen(column, to: field.type) else {

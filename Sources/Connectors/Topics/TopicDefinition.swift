@@ -122,6 +122,19 @@ extension TokenWriter {
             append(UInt8(7))
             append(UInt8(precision))
             append(UInt8(scale))
+        case .date: append(UInt8(8))
+        case .bytes: append(UInt8(9))
+        case .json: append(UInt8(10))
+        case .array(let element):
+            append(UInt8(11))
+            append(element)
+        case .structure(let fields):
+            append(UInt8(12))
+            append(UInt32(fields.count))
+            for field in fields {
+                append(field.name)
+                append(field.type)
+            }
         }
     }
 
@@ -169,13 +182,19 @@ extension TokenWriter {
         case .timestamp(let value)?:
             append(UInt8(5))
             append(value)
+        case .decimal(let unscaled, let scale)?:
+            append(UInt8(6))
+            append(unscaled)
+            append(UInt8(scale))
         default: append(UInt8(0))
         }
     }
 }
 
 extension TokenReader {
-    mutating func readType() -> ColumnType? {
+    /// - Parameter depth: Arrays and structs around it.
+    mutating func readType(depth: Int = 0) -> ColumnType? {
+        guard depth <= ColumnType.depthMax else { return nil }
         switch read(UInt8.self) {
         case 1: return .boolean
         case 2: return .bigint
@@ -186,8 +205,23 @@ extension TokenReader {
         case 7:
             guard let precision = read(UInt8.self), let scale = read(UInt8.self) else { return nil }
             return .decimal(precision: Int(precision), scale: Int(scale))
+        case 8: return .date
+        case 9: return .bytes
+        case 10: return .json
+        case 11: return readType(depth: depth + 1).map { .array($0) }
+        case 12: return readStructure(depth: depth + 1)
         default: return nil
         }
+    }
+
+    private mutating func readStructure(depth: Int) -> ColumnType? {
+        guard let count = read(UInt32.self), count > 0 else { return nil }
+        var fields: [Field] = []
+        for _ in 0..<count {
+            guard let name = readString(), let type = readType(depth: depth) else { return nil }
+            fields.append(Field(name, type))
+        }
+        return .structure(fields)
     }
 
     /// nil: not readable; `.some(nil)`: a list that is not there.
@@ -234,6 +268,9 @@ extension TokenReader {
         case 3: return read(UInt64.self).map { .some(.double(Double(bitPattern: $0))) }
         case 4: return readBytes().map { .some(.string($0)) }
         case 5: return read(Int64.self).map { .some(.timestamp($0)) }
+        case 6:
+            guard let unscaled = read(Int128.self), let scale = read(UInt8.self) else { return nil }
+            return .some(.decimal(unscaled: unscaled, scale: Int(scale)))
         default: return nil
         }
     }

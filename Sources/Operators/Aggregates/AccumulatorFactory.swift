@@ -31,6 +31,7 @@ func makeAccumulator(_ call: AggregateCall) -> any Accumulator {
     case .boolAnd, .boolOr: return BooleanAccumulator(isAnd: call.function == .boolAnd)
     case .stringAgg: return StringAggAccumulator(separator: call.parameter)
     case .approxCountDistinct: return DistinctSketchAccumulator(type: argumentType)
+    case .arrayAgg, .percentileCont, .percentileDisc: return MultisetAccumulator(call)
     case .approxPercentile:
         guard case .double(let fraction) = call.parameter else {
             preconditionFailure("approx_percentile without a fraction")
@@ -40,12 +41,12 @@ func makeAccumulator(_ call: AggregateCall) -> any Accumulator {
 }
 
 private func makeExtreme(_ type: ColumnType, isMaximum: Bool) -> any Accumulator {
-    switch type {
-    case .bigint, .timestamp, .interval:
+    switch type.storage {
+    case .integer:
         return ExtremeAccumulator(integers: type, isMaximum: isMaximum)
     case .double: return ExtremeAccumulator(doublesMaximum: isMaximum)
     case .decimal: return ExtremeAccumulator(decimals: type, isMaximum: isMaximum)
     case .boolean: return ExtremeAccumulator(booleansMaximum: isMaximum)
-    case .string: return StringExtremeAccumulator(isMaximum: isMaximum)
+    case .view: return StringExtremeAccumulator(type: type, isMaximum: isMaximum)
     }
 }

@@ -140,9 +140,13 @@ extension ExtremeAccumulator where Value == UInt8 {
 /// `min` and `max` of strings, compared as bytes.
 final class StringExtremeAccumulator: Accumulator {
     private var values: [[UInt8]?] = []
+    private let type: ColumnType
     private let isMaximum: Bool
 
-    init(isMaximum: Bool) { self.isMaximum = isMaximum }
+    init(type: ColumnType, isMaximum: Bool) {
+        self.type = type
+        self.isMaximum = isMaximum
+    }
 
     func reserve(_ count: Int) {
         if count > values.count {
@@ -175,7 +179,7 @@ final class StringExtremeAccumulator: Accumulator {
 
     func result(_ groups: [Int32], failed: inout [Int: String]) -> Column {
         var arena = ByteArena()
-        var builder = ColumnBuilder(type: .string, capacity: groups.count)
+        var builder = ColumnBuilder(type: type, capacity: groups.count)
         for group in groups {
             guard let value = values[Int(group)] else {
                 builder.appendNull()

@@ -1,12 +1,13 @@
-/// Calls over rows that may be taken back and whose result is one of the values or made of all of
-/// them: `min`, `max`, `first`, `last`, `arg_min`, `arg_max`, `string_agg`.
+/// Calls whose result is made of all values: `array_agg`, `percentile_cont`, `percentile_disc`; and,
+/// over rows that may be taken back, `min`, `max`, `first`, `last`, `arg_min`, `arg_max`,
+/// `string_agg`.
 ///
 /// The order of equal rows is not known once they may be taken back: of rows with one time (or one
 /// order), `first` and `arg_min` give the smallest value, `last` and `arg_max` the largest.
 final class MultisetAccumulator: Accumulator {
     /// The values; they are checkpointed by entries, not by ``write(_:to:)``.
     let sets: ValueSets
-    private let call: AggregateCall
+    let call: AggregateCall
     private var scratch = Buffer(capacity: 0)
 
     init(_ call: AggregateCall) {
@@ -14,7 +15,7 @@ final class MultisetAccumulator: Accumulator {
         let end: ValueSet.End?
         switch call.function {
         case .min, .first, .argMin: end = .smallest
-        case .stringAgg: end = nil
+        case .stringAgg, .arrayAgg, .percentileCont, .percentileDisc: end = nil
         default: end = .largest
         }
         let types = [call.order, call.argument].compactMap { $0?.type }
@@ -40,11 +41,16 @@ final class MultisetAccumulator: Accumulator {
         changed.update(from: groups, count: count)
         sets.add(
             changed, count: count, columns: [order, argument].compactMap { $0 }, weights: weights,
-            changes: nil)
+            changes: nil, keepsNulls: call.function == .arrayAgg)
     }
 
     func result(_ groups: [Int32], failed: inout [Int: String]) -> Column {
-        if call.function == .stringAgg { return joined(groups, failed: &failed) }
+        switch call.function {
+        case .stringAgg: return joined(groups, failed: &failed)
+        case .arrayAgg: return arrays(groups, failed: &failed)
+        case .percentileCont, .percentileDisc: return percentiles(groups)
+        default: break
+        }
         var arena = ByteArena()
         var keys: [StringView] = []
         var rows: [Int32] = []
@@ -62,15 +68,27 @@ final class MultisetAccumulator: Accumulator {
         return column.gatheredOrNull(rows, count: rows.count)
     }
 
+    /// A group's values in the order of their keys, each with how often it stands.
+    func sorted(_ group: Int32) -> [(key: StringView, count: Int64)] {
+        var values: [(key: StringView, count: Int64)] = []
+        sets[Int(group)]?.visit { values.append(($0, $1)) }
+        values.sort { StringView.compare($0.key, $1.key) < 0 }
+        return values
+    }
+
+    /// The columns that the keys were made of. They point into the group's table.
+    func decoded(_ values: [(key: StringView, count: Int64)]) -> [Column] {
+        guard let columns = sets.codec.decode(values.map(\.key), retained: []) else {
+            preconditionFailure("values of \(call.function.rawValue) do not decode")
+        }
+        return columns
+    }
+
     private func joined(_ groups: [Int32], failed: inout [Int: String]) -> Column {
         var texts = JoinedTexts(separator: call.parameter)
         for (position, group) in groups.enumerated() {
-            var values: [(key: StringView, count: Int64)] = []
-            sets[Int(group)]?.visit { values.append(($0, $1)) }
-            values.sort { StringView.compare($0.key, $1.key) < 0 }
-            guard let column = sets.codec.decode(values.map(\.key), retained: [])?.last else {
-                preconditionFailure("values of string_agg do not decode")
-            }
+            let values = sorted(group)
+            let column = decoded(values)[1]
             var seen: Set<[UInt8]> = []
             var text = JoinedTexts.Text()
             for row in values.indices {

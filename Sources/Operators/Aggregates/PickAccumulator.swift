@@ -27,14 +27,14 @@ final class PickAccumulator: Accumulator {
         func grow(_ array: inout [[UInt8]]) {
             array.append(contentsOf: Array(repeating: [], count: max(0, count - array.count)))
         }
-        if orderType == .string { grow(&textRanks) }
-        if type == .string { grow(&texts) }
+        if orderType.storage == .view { grow(&textRanks) }
+        if type.storage == .view { grow(&texts) }
     }
 
     func reset(_ group: Int) {
         isSet.reset(group)
-        if orderType == .string { textRanks[group] = [] }
-        if type == .string { texts[group] = [] }
+        if orderType.storage == .view { textRanks[group] = [] }
+        if type.storage == .view { texts[group] = [] }
     }
 
     func update(
@@ -49,8 +49,8 @@ final class PickAccumulator: Accumulator {
         weights: UnsafePointer<Int32>?
     ) {
         guard let argument, let order else { return }
-        switch order.type {
-        case .string: pickByText(groups, count, argument, order)
+        switch order.storage {
+        case .view: pickByText(groups, count, argument, order)
         case .boolean:
             let ranks = order.booleans
             pick(groups, count, argument, order) { Int128(ranks[$0]) }
@@ -60,7 +60,7 @@ final class PickAccumulator: Accumulator {
         case .double:
             let ranks = order.doubles
             pick(groups, count, argument, order) { PickAccumulator.rank(ranks[$0]) }
-        case .bigint, .timestamp, .interval:
+        case .integer:
             let ranks = order.integers
             pick(groups, count, argument, order) { Int128(ranks[$0]) }
         }
@@ -118,15 +118,11 @@ final class PickAccumulator: Accumulator {
 
     @inline(__always)
     private func take(_ argument: Column, _ row: Int, _ group: Int) {
-        switch argument.type.stride {
-        case 1: values.base[group] = Int128(argument.booleans[row])
-        case 8: values.base[group] = Int128(argument.integers[row])
-        default:
-            if argument.type == .string {
-                texts[group] = Array(argument.strings[row].bytes)
-            } else {
-                values.base[group] = argument.decimals[row]
-            }
+        switch argument.storage {
+        case .boolean: values.base[group] = Int128(argument.booleans[row])
+        case .integer, .double: values.base[group] = Int128(argument.integers[row])
+        case .decimal: values.base[group] = argument.decimals[row]
+        case .view: texts[group] = Array(argument.strings[row].bytes)
         }
     }
 
@@ -139,15 +135,15 @@ final class PickAccumulator: Accumulator {
                 builder.appendNull()
                 continue
             }
-            switch type {
+            switch builder.storage {
             case .boolean: builder.append(boolean: values.base[group] != 0)
             case .decimal: builder.append(decimal: values.base[group])
             case .double:
                 let bits = UInt64(truncatingIfNeeded: values.base[group])
                 builder.append(double: Double(bitPattern: bits))
-            case .bigint, .timestamp, .interval:
+            case .integer:
                 builder.append(integer: Int64(truncatingIfNeeded: values.base[group]))
-            case .string:
+            case .view:
                 texts[group].withUnsafeBufferPointer { bytes in
                     let view = StringView(bytes)
                     builder.append(view: arena.store(view.base, count: view.count))
@@ -186,8 +182,8 @@ final class PickAccumulator: Accumulator {
             bytes.append(littleEndian: UInt32(text.count))
             bytes.append(contentsOf: text)
         }
-        write(ranks.base[group], orderType == .string ? textRanks[group] : nil)
-        write(values.base[group], type == .string ? texts[group] : nil)
+        write(ranks.base[group], orderType.storage == .view ? textRanks[group] : nil)
+        write(values.base[group], type.storage == .view ? texts[group] : nil)
     }
 
     func read(_ group: Int, from reader: inout ByteReader) -> Bool {
@@ -198,14 +194,14 @@ final class PickAccumulator: Accumulator {
             guard let count = reader.read(UInt32.self) else { return nil }
             return reader.readBytes(Int(count)).map { Array($0) }
         }
-        if orderType == .string {
+        if orderType.storage == .view {
             guard let rank = text() else { return false }
             textRanks[group] = rank
         } else {
             guard let rank = reader.read(Int128.self) else { return false }
             ranks.base[group] = rank
         }
-        if type == .string {
+        if type.storage == .view {
             guard let value = text() else { return false }
             texts[group] = value
         } else {

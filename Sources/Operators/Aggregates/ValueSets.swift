@@ -49,7 +49,7 @@ final class ValueSets {
         return set
     }
 
-    /// Adds the values of rows without nulls.
+    /// Adds the values of rows; with `keepsNulls` also of those that have nulls.
     ///
     /// - Parameters:
     ///   - groups: The group of each row; becomes −1 unless the row's value has come or has left.
@@ -57,7 +57,8 @@ final class ValueSets {
     ///   - changes: With `weights`, gets 1 for a value that has come and −1 for one that has left.
     func add(
         _ groups: UnsafeMutablePointer<Int32>, count: Int, columns: [Column],
-        weights: UnsafePointer<Int32>?, changes: UnsafeMutablePointer<Int32>?
+        weights: UnsafePointer<Int32>?, changes: UnsafeMutablePointer<Int32>?,
+        keepsNulls: Bool = false
     ) {
         let keys = codec.encode(columns, count: count)
         let views = keys.strings
@@ -65,7 +66,7 @@ final class ValueSets {
             let group = Int(groups[row])
             if group < 0 { continue }
             var change: Int32 = 0
-            if !columns.contains(where: { $0.isNull(row) }) {
+            if keepsNulls || !columns.contains(where: { $0.isNull(row) }) {
                 let set = set(group)
                 entryCount -= set.entryCount
                 change = set.add(views[row], weight: Int64(weights?[row] ?? 1))

@@ -30,17 +30,17 @@ struct ColumnDecoder {
         }
         let validity = try validity()
         let data = range.dropFirst(entry.validity == .bits ? (rows + 7) / 8 : 0)
-        switch (type, entry.encoding) {
+        switch (type.storage, entry.encoding) {
         case (.boolean, .bits): return try booleans(data, validity)
-        case (.bigint, .frame), (.timestamp, .frame), (.interval, .frame):
+        case (.integer, .frame):
             return try integers(type, data, validity)
-        case (.bigint, .delta), (.timestamp, .delta), (.interval, .delta):
+        case (.integer, .delta):
             return try steps(type, data, validity)
         case (.double, .constant), (.double, .plain): return try doubles(data, validity)
         case (.decimal, .frame), (.decimal, .plain): return try decimals(type, data, validity)
-        case (.string, .constant): return constantString(data, validity)
-        case (.string, .plain): return try plainStrings(data, validity)
-        case (.string, .dictionary): return try dictionaryStrings(data, validity)
+        case (.view, .constant): return constantString(data, validity).retyped(type)
+        case (.view, .plain): return try plainStrings(data, validity).retyped(type)
+        case (.view, .dictionary): return try dictionaryStrings(data, validity).retyped(type)
         default:
             throw .init("\(part) of type \(type.name) has encoding \(entry.encoding.rawValue)")
         }

@@ -49,9 +49,9 @@ package enum RowBlockEncoder {
         var total = RowBlockFormat.headBytes + entryCount * RowBlockFormat.entryBytes
         for column in block.columns {
             total += 32 + rows / 8
-            switch column.type {
-            case .string: total += rows * 4 + stringBytes(column)
-            default: total += rows * column.type.stride
+            switch column.storage {
+            case .view: total += rows * 4 + stringBytes(column)
+            default: total += rows * column.storage.stride
             }
         }
         total += rows * 8 + 32
@@ -83,13 +83,13 @@ package enum RowBlockEncoder {
         entry.validity = validity.kind
         if validity.kind == .noValue { return entry }
         if let bytes = validity.bytes { writer.putBits(bytes, count: column.count) }
-        switch column.type {
+        switch column.storage {
         case .boolean: BooleanEncoding.write(column, validity, &entry, into: &writer)
-        case .bigint, .timestamp, .interval:
+        case .integer:
             IntegerEncoding.write(column, validity, &entry, into: &writer)
         case .double: DoubleEncoding.write(column, validity, &entry, into: &writer)
         case .decimal: DecimalEncoding.write(column, validity, &entry, into: &writer)
-        case .string: StringEncoding.write(column, validity, &entry, into: &writer)
+        case .view: StringEncoding.write(column, validity, &entry, into: &writer)
         }
         return entry
     }

@@ -75,8 +75,19 @@ extension ColumnType {
         case .timestamp: return 5
         case .decimal: return 6
         case .interval: return 7
+        case .date: return 8
+        case .bytes: return 9
+        case .json: return 10
+        case .array, .structure: return 11
         }
     }
+
+    /// What a block's directory says of an array or a struct: that it is one. What it is made of
+    /// stands in the topic's schema.
+    package static let nestedInBlock = ColumnType.structure([])
+
+    /// The type as a block's directory has it.
+    package var inBlock: ColumnType { isNested ? .nestedInBlock : self }
 
     /// The type that a directory entry names; nil when there is none such.
     init?(blockCode: UInt8, precision: Int, scale: Int) {
@@ -91,6 +102,10 @@ extension ColumnType {
             self = .decimal(precision: precision, scale: scale)
             return
         case 7: self = .interval
+        case 8: self = .date
+        case 9: self = .bytes
+        case 10: self = .json
+        case 11: self = .nestedInBlock
         default: return nil
         }
         guard precision == 0 && scale == 0 else { return nil }

@@ -34,7 +34,7 @@ extension Column {
         }
         return Column(
             type: type, count: count, values: values, validity: validity,
-            retained: type == .string ? united(columns) : [])
+            retained: type.storage == .view ? united(columns) : [])
     }
 
     /// What the columns retain, in order, each buffer once.
@@ -54,7 +54,7 @@ extension Column {
     ///
     /// - Complexity: O(bytes of the strings); two buffers. O(1) for other types.
     package func ownedCopy() -> Column {
-        guard type == .string else { return self }
+        guard storage == .view else { return self }
         let source = strings
         var total = 0
         for row in 0..<count where !isNull(row) { total += source[row].count }

@@ -3,11 +3,13 @@ import Glibc
 /// The values of one column in a batch: a typed array, which of them are there, and what they
 /// point to. Immutable; copying it copies references.
 ///
-/// Layout of `values` by type: `boolean` UInt8 0 or 1; `bigint`, `timestamp`, `interval` Int64;
-/// `double` Double; `string` ``StringView``; `decimal` Int128 (unscaled). Where a value is null its
-/// slot is zero bytes (an empty view for strings), so that kernels may read it.
+/// Layout of `values` by type: `boolean` UInt8 0 or 1; `bigint`, `timestamp`, `interval`, `date`
+/// Int64; `double` Double; `decimal` Int128 (unscaled); all others ``StringView``. Where a value is
+/// null its slot is zero bytes (an empty view), so that kernels may read it.
 package struct Column: Sendable {
     package let type: ColumnType
+    /// That of `type`, for loops that look at it once a row.
+    package let storage: ColumnStorage
     package let count: Int
     package let values: Buffer
     /// One byte a row, 1 where the value is there; nil when all are.
@@ -21,6 +23,7 @@ package struct Column: Sendable {
     ) {
         assert(values.capacity >= count * type.stride)
         self.type = type
+        self.storage = type.storage
         self.count = count
         self.values = values
         self.validity = validity
@@ -41,6 +44,13 @@ package struct Column: Sendable {
         return validity.pointer(to: UInt8.self)[row] == 0
     }
 
+    /// The same values read as another type that lies in memory alike.
+    package func retyped(_ type: ColumnType) -> Column {
+        precondition(type.storage == storage, "\(self.type.name) as \(type.name)")
+        return Column(
+            type: type, count: count, values: values, validity: validity, retained: retained)
+    }
+
     package var booleans: UnsafeMutablePointer<UInt8> { pointer(to: UInt8.self) }
     package var integers: UnsafeMutablePointer<Int64> { pointer(to: Int64.self) }
     package var doubles: UnsafeMutablePointer<Double> { pointer(to: Double.self) }
@@ -50,7 +60,7 @@ package struct Column: Sendable {
     /// A column of `count` nulls.
     package static func nulls(type: ColumnType, count: Int) -> Column {
         let values = Buffer(capacity: count * type.stride)
-        if type == .string {
+        if type.storage == .view {
             values.pointer(to: StringView.self).initialize(repeating: .empty, count: count)
         } else {
             memset(values.base, 0, count * type.stride)
@@ -99,7 +109,7 @@ extension Column {
         if filled.validity == nil { memset(isThere, 1, rowCount) }
         for row in 0..<rowCount where rows[row] < 0 {
             isThere[row] = 0
-            if type == .string {
+            if storage == .view {
                 filled.strings[row] = .empty
             } else {
                 memset(filled.values.base + row * type.stride, 0, type.stride)

@@ -3,6 +3,7 @@ import Glibc
 /// Builds a column value by value. For results and slow paths; hot loops write to buffers.
 package struct ColumnBuilder {
     package let type: ColumnType
+    let storage: ColumnStorage
     package private(set) var count = 0
     private var values: Buffer
     private var validity: Buffer?
@@ -10,6 +11,7 @@ package struct ColumnBuilder {
 
     package init(type: ColumnType, capacity: Int) {
         self.type = type
+        self.storage = type.storage
         self.capacity = max(capacity, 8)
         self.values = Buffer(capacity: self.capacity * type.stride)
     }
@@ -52,7 +54,7 @@ package struct ColumnBuilder {
             memset(buffer.base, 1, capacity)
             validity = buffer
         }
-        if type == .string {
+        if storage == .view {
             values.pointer(to: StringView.self)[count] = .empty
         } else {
             memset(values.base + count * type.stride, 0, type.stride)

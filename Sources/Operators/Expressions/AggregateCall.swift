@@ -17,12 +17,15 @@ package enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
     case stringAgg = "string_agg"
     case approxCountDistinct = "approx_count_distinct"
     case approxPercentile = "approx_percentile"
+    case arrayAgg = "array_agg"
+    case percentileCont = "percentile_cont"
+    case percentileDisc = "percentile_disc"
 
     /// Whether a value that occurs twice counts twice, so that DISTINCT makes a difference.
     package var countsRepeats: Bool {
         switch self {
         case .count, .sum, .avg, .stddev, .variance, .stddevPop, .varPop, .stringAgg,
-            .approxPercentile:
+            .approxPercentile, .arrayAgg, .percentileCont, .percentileDisc:
             return true
         case .countRows, .min, .max, .first, .last, .argMin, .argMax, .boolAnd, .boolOr,
             .approxCountDistinct:
@@ -34,8 +37,14 @@ package enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
     package var needsValuesToTakeBack: Bool {
         switch self {
         case .min, .max, .first, .last, .argMin, .argMax, .stringAgg: return true
+        case .arrayAgg, .percentileCont, .percentileDisc: return true
         default: return false
         }
+    }
+
+    /// Whether all values are kept in any case.
+    package var alwaysKeepsValues: Bool {
+        self == .arrayAgg || self == .percentileCont || self == .percentileDisc
     }
 
     /// Whether the result is an estimate, for which nothing can be taken back.
@@ -48,9 +57,11 @@ package struct AggregateCall: Hashable, Sendable {
     /// nil for `count(*)`.
     package let argument: BoundExpression?
     /// What the rows are ordered by where their order matters: the second argument of `arg_min` and
-    /// `arg_max`, the event time for `first`, `last` and `string_agg`.
+    /// `arg_max`, ORDER BY of `array_agg`, otherwise the event time, for `first`, `last` and
+    /// `string_agg`, too.
     package let order: BoundExpression?
-    /// The separator of `string_agg`, the fraction of `approx_percentile`.
+    /// The separator of `string_agg`, the fraction of a percentile, `true` for `array_agg` in
+    /// descending order.
     package let parameter: Literal?
     package let isDistinct: Bool
     /// `FILTER (WHERE …)`, a boolean; rows where it is not true do not count.
@@ -79,8 +90,11 @@ package struct AggregateCall: Hashable, Sendable {
         return result
     }
 
-    /// Whether every value is kept, to find the next one when one is taken back.
-    package var keepsValues: Bool { takesBack && function.needsValuesToTakeBack }
+    /// Whether every value is kept: the result is made of all of them, or the next one must be found
+    /// when one is taken back.
+    package var keepsValues: Bool {
+        function.alwaysKeepsValues || takesBack && function.needsValuesToTakeBack
+    }
 
     /// Every expression that is computed for each row.
     package var expressions: [BoundExpression] { [argument, order, filter].compactMap { $0 } }

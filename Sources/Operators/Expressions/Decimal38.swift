@@ -205,6 +205,23 @@ package enum Decimal38 {
         return signed(magnitude, parts.isNegative)
     }
 
+    /// As ``parse(_:scale:)`` but exact: nil, too, where a digit that is not 0 would be lost or there
+    /// are more than `precision` of them.
+    package static func exact(
+        _ text: UnsafeBufferPointer<UInt8>, precision: Int, scale: Int
+    ) -> Int128? {
+        guard let parts = NumberText.decimalParts(text), let value = parse(text, scale: scale),
+            value.magnitude < power(precision).magnitude
+        else { return nil }
+        let kept = parts.digitCount + parts.exponent - parts.fractionCount + scale
+        var index = 0
+        for byte in text.prefix(parts.mantissaEnd) where byte >= 0x30 && byte <= 0x39 {
+            if index >= kept, byte != 0x30 { return nil }
+            index += 1
+        }
+        return value
+    }
+
     /// Writes the number with exactly `scale` decimals.
     ///
     /// - Parameter target: Room for 42 bytes.

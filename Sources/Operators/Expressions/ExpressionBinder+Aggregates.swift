@@ -29,6 +29,13 @@ extension ExpressionBinding {
                 help: function == .count
                     ? "call it as count(*) or count(value)" : "call it as \(usage)")
         }
+        if call.order != nil, function != .arrayAgg {
+            return report(
+                "'\(name)' takes no ORDER BY", at: range,
+                help: function == .stringAgg
+                    ? "its texts are in the order of event time; or write "
+                        + "array_join(array_agg(x ORDER BY y), ',')" : nil)
+        }
         return insideAggregate { binding in
             let parts = binding.parts(function, name, call)
             guard let filter = binding.filter(call), var parts else { return nil }
@@ -39,7 +46,7 @@ extension ExpressionBinding {
     }
 
     /// What a call is made of, once its arguments are bound.
-    private struct AggregateParts {
+    struct AggregateParts {
         let function: AggregateFunction
         let type: ColumnType
         var argument: BoundOperand?
@@ -90,6 +97,8 @@ extension ExpressionBinding {
             var parts = AggregateParts(function, .double, of: argument)
             parts.parameter = .double(fraction)
             return parts
+        case .arrayAgg: return arrayParts(first, name, call)
+        case .percentileCont, .percentileDisc: return percentileParts(function, first, second, name)
         default: break
         }
         let wanted: ColumnType = function == .boolAnd || function == .boolOr ? .boolean : .string
@@ -106,12 +115,16 @@ extension ExpressionBinding {
         if function == .first || function == .last { parts.order = rowtime(first.range) }
         if let second {
             guard let order = resolve(second, toward: .string) else { return nil }
+            if order.type == .json {
+                _ = incomparableJSON(second.range)
+                return nil
+            }
             parts.order = order
         }
         return parts
     }
 
-    private func rowtime(_ range: Range<Int>) -> BoundOperand {
+    func rowtime(_ range: Range<Int>) -> BoundOperand {
         BoundOperand(node: .rowtime, range: range)
     }
 
@@ -151,12 +164,15 @@ package enum AggregateTypes {
     package static func result(_ function: AggregateFunction, of type: ColumnType) -> ColumnType? {
         switch function {
         case .countRows, .count, .approxCountDistinct: return .bigint
-        case .min, .max: return type == .boolean ? nil : type
+        case .min, .max: return type == .boolean || type == .json ? nil : type
         case .first, .last, .argMin, .argMax: return type
         case .stddev, .stddevPop, .variance, .varPop, .approxPercentile:
             return type.isNumeric ? .double : nil
         case .boolAnd, .boolOr: return type == .boolean ? .boolean : nil
         case .stringAgg: return type == .string ? .string : nil
+        case .arrayAgg: return type == .interval ? nil : .array(type)
+        case .percentileCont: return type.isNumeric ? .double : nil
+        case .percentileDisc: return type == .json ? nil : type
         case .sum, .avg: return sum(function, of: type)
         }
     }
@@ -172,7 +188,8 @@ package enum AggregateTypes {
             let room = Decimal38.digitsMax - (precision - scale)
             return .decimal(
                 precision: Decimal38.digitsMax, scale: max(scale, min(16, room)))
-        case .boolean, .string, .timestamp: return nil
+        case .boolean, .string, .timestamp, .date, .bytes, .json, .array, .structure:
+            return nil
         }
     }
 }

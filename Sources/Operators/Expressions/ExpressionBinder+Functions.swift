@@ -29,6 +29,7 @@ extension ExpressionBinding {
             let unit = BoundOperand(
                 node: .literal(.string(Array(field.rawValue.utf8)), .string), range: call.nameRange)
             return self.call(.extract, [unit, time], field.type, range)
+        case .toDate: return date(call.arguments, range)
         case .nullIf: return nullIf(call.arguments, range).flatMap { repeating($0) }
         case .scalar(let function): return scalar(function, name, call.arguments, range)
         case .aggregate: return nil
@@ -59,6 +60,7 @@ extension ExpressionBinding {
             guard known.count == bound.count,
                 let (operands, type) = unify(known, "the values of \(name)", range)
             else { return nil }
+            if type == .json, function != .coalesce { return incomparableJSON(range) }
             return self.call(function, operands, type, range)
         case .concat, .concatWithSeparator:
             let bound = arguments.map { bind($0) }
@@ -82,7 +84,13 @@ extension ExpressionBinding {
             return regularExpression(function, name, arguments, range)
         case .abs, .sign, .floor, .ceil, .round, .truncate:
             return rounding(function, name, arguments, range)
-        case .power, .sqrt, .ln, .log10, .exp:
+        case .encode, .decode, .chr, .cardinality, .slice, .arrayContains, .arrayJoin,
+            .stringToArray, .arrayDistinct, .arraySort, .arrayMin, .arrayMax, .arrayConcat,
+            .jsonValue, .jsonArrayLength, .jsonTypeof, .toJson, .makeDate:
+            return nestedFunction(function, name, arguments, range)
+        case .log where arguments.count == 1:
+            return scalar(.log10, name, arguments, range)
+        case .power, .sqrt, .ln, .log10, .exp, .log:
             let bound = arguments.map { argument($0, name, .double) }
             let operands = bound.compactMap { $0 }
             guard operands.count == bound.count else { return nil }
@@ -134,9 +142,11 @@ extension ExpressionBinding {
     private mutating func textFunction(
         _ function: ScalarFunction, _ name: String, _ arguments: [Syntax], _ range: Range<Int>
     ) -> BoundOperand? {
-        let bound = arguments.map { string($0, name) }
+        let bound = arguments.map { textOrBytes($0, function, name) }
         var operands = bound.compactMap { $0 }
         guard operands.count == bound.count else { return nil }
+        let function =
+            function == .length && operands[0].type == .bytes ? .octetLength : function
         if name == "strpos" || name == "instr" { operands.swapAt(0, 1) }
         let type: ColumnType
         switch function {
@@ -145,6 +155,18 @@ extension ExpressionBinding {
         default: type = .string
         }
         return call(function, operands, type, range)
+    }
+
+    /// An argument that is text, or bytes where the function takes them as well.
+    private mutating func textOrBytes(
+        _ syntax: Syntax, _ function: ScalarFunction, _ name: String
+    ) -> BoundOperand? {
+        switch function {
+        case .length, .octetLength, .md5, .sha256, .hash64:
+            guard let bound = bind(syntax) else { return nil }
+            return bound.type == .bytes ? bound : argument(bound, name, .string)
+        default: return string(syntax, name)
+        }
     }
 
     private mutating func mixedFunction(
@@ -236,11 +258,9 @@ private enum FunctionAdvice {
         "ucase": "upper(text)", "lcase": "lower(text)", "len": "length(text)",
         "to_char": "date_format(timestamp, 'yyyy-MM-dd')",
         "strftime": "date_format(timestamp, '%Y-%m-%d')",
-        "to_date": "to_timestamp(text, 'yyyy-MM-dd')",
         "from_unixtime": "to_timestamp(seconds)",
         "unix_timestamp": "extract(epoch FROM timestamp)",
-        "contains": "position(part IN text) > 0", "log": "ln(x) or log10(x)",
-        "to_number": "CAST(text AS bigint)", "space": "repeat(' ', count)",
+        "space": "repeat(' ', count)",
         "parse_timestamp": "to_timestamp(text, 'pattern' [, 'zone'])",
         "format_timestamp": "date_format(timestamp, 'pattern' [, 'zone'])",
         "convert_tz": "date_format(timestamp, 'pattern', 'zone')",
@@ -252,5 +272,9 @@ private enum FunctionAdvice {
         "timestampsub": "date_add('unit', -number, timestamp)",
         "dateadd": "date_add('unit', number, timestamp)",
         "datediff": "date_diff('day', from, to)",
+        "contains": "position(part IN text) > 0, or array_contains(array, value)",
+        "explode": "an 'unnest' step", "unnest": "an 'unnest' step",
+        "get_json_object": "json_value(json, '$.path')",
+        "to_number": "CAST(text AS bigint)",
     ]
 }

@@ -80,6 +80,8 @@ extension ExpressionBinding {
                 ? "months and years have no fixed length; count in days or weeks"
                 : "write it like '10 seconds' or '1 day 02:00:00'"
         case .boolean: return "write true or false"
+        case .date: return "write it like 2026-01-31"
+        case .array, .structure: return "write it as JSON: [1, 2], {\"name\": 1}"
         default: return nil
         }
     }

@@ -21,6 +21,7 @@ extension ExpressionBinding {
         case .add, .subtract, .multiply, .divide, .modulo:
             return arithmetic(function, a, b, range)
         case .concatenate: return concatenation(a, b, range)
+        case .jsonGet, .jsonGetText: return jsonMember(function, a, b, range)
         default: return comparison(function, a, b, range)
         }
     }
@@ -30,7 +31,8 @@ extension ExpressionBinding {
         _ function: ScalarFunction, of other: ColumnType, isLeft: Bool
     ) -> ColumnType {
         switch (function, other) {
-        case (.add, .timestamp): return .interval
+        case (.add, .timestamp), (.add, .date): return .interval
+        case (.subtract, .date): return .date
         case (.subtract, .timestamp): return .timestamp
         case (.add, .interval), (.subtract, .interval): return .interval
         case (.multiply, .interval), (.divide, .interval): return .double
@@ -58,6 +60,20 @@ extension ExpressionBinding {
         switch (function, a.type, b.type) {
         case (.add, .timestamp, .interval), (.subtract, .timestamp, .interval):
             return call(function, [a, b], .timestamp, range)
+        case (.add, .date, .bigint), (.subtract, .date, .bigint):
+            return call(function, [a, b], .date, range)
+        case (.add, .bigint, .date): return call(function, [b, a], .date, range)
+        case (.subtract, .date, .date): return call(function, [a, b], .bigint, range)
+        case (_, .date, .interval), (_, .interval, .date), (_, .date, .timestamp),
+            (_, .timestamp, .date):
+            // A day beside a time is its first moment.
+            for side in [a, b] where side.type == .date {
+                let start = BoundOperand(
+                    node: ConstantFolding.cast(side.node, to: .timestamp), range: side.range)
+                return a.type == .date
+                    ? arithmetic(function, start, b, range) : arithmetic(function, a, start, range)
+            }
+            return nil
         case (.add, .interval, .timestamp):
             return call(function, [b, a], .timestamp, range)
         case (.subtract, .timestamp, .timestamp), (.add, .interval, .interval),
@@ -135,6 +151,12 @@ extension ExpressionBinding {
     private mutating func concatenation(
         _ a: BoundOperand, _ b: BoundOperand, _ range: Range<Int>
     ) -> BoundOperand? {
+        if let joined = arrayConcatenation(a, b, range) { return joined }
+        if a.type == .bytes || b.type == .bytes,
+            let x = coerce(a, to: .bytes), let y = coerce(b, to: .bytes)
+        {
+            return call(.concatenate, [x, y], .bytes, range)
+        }
         guard a.type == .string || b.type == .string else {
             return report(
                 "no operator '||' for \(a.type.name) and \(b.type.name)", at: range,
@@ -157,6 +179,15 @@ extension ExpressionBinding {
         let other = a.isUntyped ? (b.isUntyped ? ColumnType.string : b.type) : a.type
         guard var left = resolve(a, toward: other), var right = resolve(b, toward: other) else {
             return nil
+        }
+        if left.type == .json || right.type == .json {
+            return incomparableJSON(range)
+        }
+        if left.type != right.type, let type = TypeRules.common(left.type, right.type),
+            !type.isNumeric
+        {
+            left.node = ConstantFolding.cast(left.node, to: type)
+            right.node = ConstantFolding.cast(right.node, to: type)
         }
         if left.type != right.type {
             guard left.type.isNumeric, right.type.isNumeric else {
@@ -185,8 +216,9 @@ extension ExpressionBinding {
         let bound = ([operand] + list).map { bind($0) }
         let known = bound.compactMap { $0 }
         guard known.count == bound.count,
-            let (operands, _) = unify(known, "the values of IN", range)
+            let (operands, type) = unify(known, "the values of IN", range)
         else { return nil }
+        if type == .json { return incomparableJSON(range) }
         return call(.inList, operands, .boolean, range)
     }
 

@@ -20,6 +20,14 @@ extension ExpressionBinding {
         }
     }
 
+    /// `to_date(text, pattern)`.
+    mutating func date(_ arguments: [Syntax], _ range: Range<Int>) -> BoundOperand? {
+        let time = timeFunction(.timestampFromText, "to_date", arguments, range)
+        return time.map {
+            BoundOperand(node: ConstantFolding.cast($0.node, to: .date), range: range)
+        }
+    }
+
     /// `to_timestamp(seconds)`; of text it is the cast.
     private mutating func timestampFromOne(_ syntax: Syntax, _ range: Range<Int>) -> BoundOperand? {
         guard let bound = bind(syntax) else { return nil }

@@ -50,6 +50,15 @@ package enum ExpressionBinder {
         }
     }
 
+    /// The type that a text names, as it stands behind CAST.
+    package static func type(_ text: String) -> Result<ColumnType, ExpressionDiagnostic> {
+        do throws(ExpressionDiagnostic) {
+            return TypeRules.named(try ExpressionParser.parseType(text))
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// Every name of a column in the text, as written; empty when it cannot be parsed.
     package static func identifiers(in text: String) -> [(qualifier: String?, name: String)] {
         guard let syntax = try? ExpressionParser.parse(text) else { return [] }
@@ -78,7 +87,7 @@ struct BoundOperand {
 
     /// The bytes of a text literal.
     var text: [UInt8]? {
-        if case .literal(.string(let bytes), _) = node { return bytes }
+        if case .literal(.string(let bytes), .string) = node { return bytes }
         return nil
     }
 }
@@ -189,6 +198,11 @@ struct ExpressionBinding {
             return conditional(subject, branches, otherwise, range).flatMap { repeating($0) }
         case .cast(let operand, let name): return cast(operand, name, range)
         case .call(let call): return function(call, range)
+        case .field(let operand, let name):
+            return bind(operand).flatMap { field(name, of: $0, range) }
+        case .element(let operand, let index): return element(operand, index, range)
+        case .array(let elements): return array(elements, range)
+        case .structure(let fields): return structure(fields, range)
         }
     }
 
@@ -254,6 +268,15 @@ struct ExpressionBinding {
                 usesGroupColumn = true
                 return BoundOperand(node: .column(index, grouping[index].type), range: range)
             }
+            if let structure = structure(qualifier, name, range) {
+                if let index = groupIndex(nil, structure.field.name, grouping) {
+                    usesGroupColumn = true
+                    let column = BoundOperand(
+                        node: .column(index, grouping[index].type), range: range)
+                    return field(name, of: column, range)
+                }
+                return ungrouped(nil, structure.field.name, grouping, range)
+            }
             return ungrouped(qualifier, name, grouping, range)
         }
         let matches = entries(qualifier, name)
@@ -267,6 +290,11 @@ struct ExpressionBinding {
                     help: "write \(choices.joined(separator: " or "))")
             }
             return BoundOperand(node: .column(entry.index, entry.field.type), range: range)
+        }
+        if let entry = structure(qualifier, name, range) {
+            let column = BoundOperand(
+                node: .column(entry.index, entry.field.type), range: range)
+            return field(name, of: column, range)
         }
         if qualifier == nil, !isQuoted, let node = pseudoColumn(name) {
             return BoundOperand(node: node, range: range)
@@ -287,7 +315,22 @@ struct ExpressionBinding {
         return unknown(nil, name, isQuoted: isQuoted, range)
     }
 
-    private func entries(_ qualifier: String?, _ name: String) -> [ExpressionScope.Entry] {
+    /// The column that `qualifier` names where `qualifier.name` is no column of a node: a struct, or
+    /// whatever it is if there is no node of the name.
+    private func structure(
+        _ qualifier: String?, _ name: String, _ range: Range<Int>
+    ) -> ExpressionScope.Entry? {
+        guard let qualifier, entries(qualifier, name).isEmpty else { return nil }
+        let found = entries(nil, qualifier)
+        guard found.count == 1 else { return nil }
+        if case .structure = found[0].field.type { return found[0] }
+        let isNode =
+            qualifier == scope.owner
+            || scope.entries.contains { $0.qualifier == qualifier }
+        return isNode ? nil : found[0]
+    }
+
+    func entries(_ qualifier: String?, _ name: String) -> [ExpressionScope.Entry] {
         scope.entries.filter { entry in
             entry.field.name.utf8.elementsEqual(name.utf8)
                 && (qualifier == nil || entry.qualifier == qualifier

@@ -162,6 +162,7 @@ struct PreparedArguments: Sendable {
     var zone: TimeZoneRules = .utc
     var unit: TimeUnit?
     var field: TimeField?
+    var path: JSONPath?
 
     init(_ function: ScalarFunction, _ operands: [ExpressionNode]) {
         func text(_ index: Int) -> [UInt8]? {
@@ -191,6 +192,7 @@ struct PreparedArguments: Sendable {
         case .dateAdd, .dateDiff:
             unit = TimeUnit(name: name(0))
             zone = prepareZone(text(3))
+        case .jsonValue: path = text(1).flatMap { JSONPath($0) }
         case .extract: field = TimeField(name: name(0))
         default: break
         }

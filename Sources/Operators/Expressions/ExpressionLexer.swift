@@ -31,6 +31,11 @@ struct ExpressionToken {
         case greaterOrEqual = ">="
         case concatenate = "||"
         case cast = "::"
+        case leftBracket = "["
+        case rightBracket = "]"
+        case arrow = "->"
+        case longArrow = "->>"
+        case assign = ":="
     }
 
     let kind: Kind
@@ -173,7 +178,7 @@ struct ExpressionLexer {
 
     private mutating func symbol() throws(ExpressionDiagnostic) -> ExpressionToken {
         let start = position
-        for length in [2, 1] where start + length <= bytes.count {
+        for length in [3, 2, 1] where start + length <= bytes.count {
             if let symbol = ExpressionToken.Symbol(rawValue: text(start..<start + length)) {
                 if symbol == .minus, byte(1) == UInt8(ascii: "-") {
                     throw ExpressionDiagnostic(

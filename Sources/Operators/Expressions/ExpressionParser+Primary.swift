@@ -1,6 +1,25 @@
 /// Literals, names, calls and everything else that starts a value.
 extension ExpressionParser {
+    /// A value with the fields and elements that are taken out of it.
     mutating func primary() throws(ExpressionDiagnostic) -> Syntax {
+        var value = try start()
+        while true {
+            let start = value.range.lowerBound
+            if take(.leftBracket) {
+                let index = try expression(.lowest)
+                try expect(.rightBracket, "']'")
+                value = try node(.element(value, index), start..<previousEnd)
+            } else if take(.dot) {
+                let name = try memberName()
+                value = try node(.field(value, name), start..<previousEnd)
+            } else {
+                return value
+            }
+        }
+    }
+
+    /// What starts a value.
+    private mutating func start() throws(ExpressionDiagnostic) -> Syntax {
         let token = current
         switch token.kind {
         case .number(let digits):
@@ -48,9 +67,15 @@ extension ExpressionParser {
             break
         }
         if ExpressionParser.keywords.contains(lower) { throw unexpected("a value") }
+        if lower == "array", isSymbol(.leftBracket, ahead: 1) {
+            advance()
+            advance()
+            return try array(range.lowerBound)
+        }
         if isSymbol(.leftParenthesis, ahead: 1) {
             advance()
             advance()
+            if lower == "struct" { return try structure(range.lowerBound) }
             return try call(word, range)
         }
         if index + 1 < tokens.count, case .string = tokens[index + 1].kind {
@@ -70,17 +95,65 @@ extension ExpressionParser {
         guard take(.dot) else {
             return try node(.name(qualifier: nil, name, isQuoted: isQuoted), range)
         }
-        let second: String
+        let second = try memberName()
+        return try node(
+            .name(qualifier: name, second, isQuoted: true), range.lowerBound..<previousEnd)
+    }
+
+    /// The name behind a dot.
+    private mutating func memberName() throws(ExpressionDiagnostic) -> String {
+        let name: String
         switch current.kind {
-        case .word(let word): second = word
-        case .quotedName(let word): second = word
+        case .word(let word): name = word
+        case .quotedName(let word): name = word
         case .symbol(.star):
             throw unexpected("a column's name after '.'", help: "name.* stands in 'select' only")
         default: throw unexpected("a column's name after '.'")
         }
         advance()
+        return name
+    }
+
+    /// `array[a, b]`
+    private mutating func array(_ start: Int) throws(ExpressionDiagnostic) -> Syntax {
+        var elements: [Syntax] = []
+        if !isSymbol(.rightBracket) {
+            repeat { elements.append(try expression(.lowest)) } while take(.comma)
+        }
+        try expect(.rightBracket, "',' or ']'")
+        return try node(.array(elements), start..<previousEnd)
+    }
+
+    /// `struct(a := x, b := y)`
+    private mutating func structure(_ start: Int) throws(ExpressionDiagnostic) -> Syntax {
+        var fields: [(name: String, value: Syntax)] = []
+        repeat {
+            let name: String
+            switch current.kind {
+            case .word(let word): name = word
+            case .quotedName(let word): name = word
+            default: throw unexpected("a field's name")
+            }
+            advance()
+            try expect(.assign, "':=' and the field's value")
+            fields.append((name, try expression(.lowest)))
+        } while take(.comma)
+        try expect(.rightParenthesis, "',' or ')'")
+        return try node(.structure(fields), start..<previousEnd)
+    }
+
+    /// `x = any(array)`, which is what `array_contains` says.
+    mutating func anyElement(_ left: Syntax) throws(ExpressionDiagnostic) -> Syntax {
+        let nameRange = current.range
+        advance()
+        advance()
+        let array = try expression(.lowest)
+        try expect(.rightParenthesis, "')'")
         return try node(
-            .name(qualifier: name, second, isQuoted: true), range.lowerBound..<previousEnd)
+            .call(
+                Syntax.Call(
+                    name: "array_contains", nameRange: nameRange, arguments: [array, left])),
+            left.range.lowerBound..<previousEnd)
     }
 
     /// `interval '10 seconds'`, also `interval '10' second`.
@@ -131,6 +204,9 @@ extension ExpressionParser {
         advance()
         var name = word.lowercased()
         if name == "double", take(keyword: "precision") { name += " precision" }
+        if name == "array" || name == "struct", take(.less) {
+            return try arrays(of: nestedType(name, start), start)
+        }
         var arguments: [Int] = []
         if isSymbol(.leftParenthesis), case .number = tokens[min(index + 1, tokens.count - 1)].kind
         {
@@ -144,7 +220,47 @@ extension ExpressionParser {
             } while take(.comma)
             try expect(.rightParenthesis, "')'")
         }
-        return Syntax.TypeName(name: name, arguments: arguments, range: start..<previousEnd)
+        let type = Syntax.TypeName(name: name, arguments: arguments, range: start..<previousEnd)
+        return try arrays(of: type, start)
+    }
+
+    /// What stands between `<` and `>`.
+    private mutating func nestedType(
+        _ name: String, _ start: Int
+    ) throws(ExpressionDiagnostic) -> Syntax.TypeName {
+        nesting += 1
+        defer { nesting -= 1 }
+        guard nesting <= ExpressionParser.depthMax else { throw unexpected("a simpler type") }
+        var parts: [Syntax.TypeName.Part] = []
+        repeat {
+            var field = ""
+            if name == "struct" {
+                switch current.kind {
+                case .word(let word): field = word
+                case .quotedName(let word): field = word
+                default: throw unexpected("a field's name")
+                }
+                advance()
+            }
+            parts.append(Syntax.TypeName.Part(name: field, type: try typeName()))
+        } while name == "struct" && take(.comma)
+        try expect(.greater, name == "struct" ? "',' or '>'" : "'>'")
+        return Syntax.TypeName(name: name, parts: parts, range: start..<previousEnd)
+    }
+
+    /// `bigint[]`, an array's other name.
+    private mutating func arrays(
+        of type: Syntax.TypeName, _ start: Int
+    ) throws(ExpressionDiagnostic) -> Syntax.TypeName {
+        var type = type
+        while isSymbol(.leftBracket), isSymbol(.rightBracket, ahead: 1) {
+            advance()
+            advance()
+            type = Syntax.TypeName(
+                name: "array", parts: [Syntax.TypeName.Part(name: "", type: type)],
+                range: start..<previousEnd)
+        }
+        return type
     }
 
     // MARK: Calls
@@ -154,7 +270,9 @@ extension ExpressionParser {
         _ name: String, _ nameRange: Range<Int>
     ) throws(ExpressionDiagnostic) -> Syntax {
         var call = try arguments(name, nameRange)
+        if isKeyword("order"), isKeyword("by", ahead: 1) { try order(of: &call) }
         try expect(.rightParenthesis, "',' or ')'")
+        if isKeyword("within"), isKeyword("group", ahead: 1) { try withinGroup(&call) }
         if isKeyword("filter"), isSymbol(.leftParenthesis, ahead: 1) {
             advance()
             advance()
@@ -163,6 +281,29 @@ extension ExpressionParser {
             try expect(.rightParenthesis, "')'")
         }
         return try node(.call(call), nameRange.lowerBound..<previousEnd)
+    }
+
+    /// `ORDER BY x [ASC|DESC]`
+    private mutating func order(of call: inout Syntax.Call) throws(ExpressionDiagnostic) {
+        advance()
+        advance()
+        call.order = try expression(.lowest)
+        call.isDescending = take(keyword: "desc")
+        if !call.isDescending { _ = take(keyword: "asc") }
+    }
+
+    /// `percentile_cont(0.5) WITHIN GROUP (ORDER BY x)` is `percentile_cont(x, 0.5)`.
+    private mutating func withinGroup(_ call: inout Syntax.Call) throws(ExpressionDiagnostic) {
+        advance()
+        advance()
+        try expect(.leftParenthesis, "'(' after WITHIN GROUP")
+        guard isKeyword("order"), isKeyword("by", ahead: 1) else { throw unexpected("ORDER BY") }
+        advance()
+        advance()
+        let value = try expression(.lowest)
+        _ = take(keyword: "asc")
+        try expect(.rightParenthesis, "')'")
+        call.arguments.insert(value, at: 0)
     }
 
     private mutating func arguments(

@@ -15,7 +15,7 @@ struct ExpressionParser {
 
     var tokens: [ExpressionToken]
     var index = 0
-    private var nesting = 0
+    var nesting = 0
 
     /// Words that cannot name a column unless they are quoted.
     static let keywords: Set<String> = [
@@ -31,6 +31,15 @@ struct ExpressionParser {
         }
         let result = try parser.expression(.lowest)
         guard parser.current.kind == .end else { throw parser.unexpected("an operator") }
+        return result
+    }
+
+    /// The type that a text names, as it stands behind CAST.
+    static func parseType(_ text: String) throws(ExpressionDiagnostic) -> Syntax.TypeName {
+        var lexer = ExpressionLexer(text)
+        var parser = ExpressionParser(tokens: try lexer.tokens())
+        let result = try parser.typeName()
+        guard parser.current.kind == .end else { throw parser.unexpected("the end of the type") }
         return result
     }
 
@@ -158,10 +167,12 @@ struct ExpressionParser {
             case .cast: return .cast
             case .star, .slash, .percent: return .product
             case .plus, .minus: return .sum
-            case .concatenate: return .concatenation
+            case .concatenate, .arrow, .longArrow: return .concatenation
             case .equal, .notEqual, .bangEqual, .less, .lessOrEqual, .greater, .greaterOrEqual:
                 return .comparison
-            case .leftParenthesis, .rightParenthesis, .comma, .dot: return nil
+            case .leftParenthesis, .rightParenthesis, .comma, .dot, .leftBracket, .rightBracket,
+                .assign:
+                return nil
             }
         case .word(let word):
             switch word.lowercased() {
@@ -195,6 +206,9 @@ struct ExpressionParser {
                 throw unexpected("an operator")
             }
             advance()
+            if function == .equal, isKeyword("any"), isSymbol(.leftParenthesis, ahead: 1) {
+                return try anyElement(left)
+            }
             let right = try expression(precedence)
             let result = try node(.binary(function, left, right), start..<previousEnd)
             if precedence == .comparison, infixPrecedence() == .comparison {
@@ -214,6 +228,8 @@ struct ExpressionParser {
         case .slash: return .divide
         case .percent: return .modulo
         case .concatenate: return .concatenate
+        case .arrow: return .jsonGet
+        case .longArrow: return .jsonGetText
         case .equal: return .equal
         case .notEqual, .bangEqual: return .notEqual
         case .less: return .less

@@ -28,6 +28,14 @@ struct Syntax {
         case conditional(subject: Syntax?, [Branch], otherwise: Syntax?)
         case cast(Syntax, TypeName)
         case call(Call)
+        /// `x.name`, where `x` is more than a node's name.
+        case field(Syntax, String)
+        /// `x[n]`
+        case element(Syntax, Syntax)
+        /// `array[a, b]`
+        case array([Syntax])
+        /// `struct(a := x, b := y)`
+        case structure([(name: String, value: Syntax)])
     }
 
     struct Branch {
@@ -38,17 +46,27 @@ struct Syntax {
     struct TypeName {
         /// Lower case, words joined by one space.
         let name: String
-        let arguments: [Int]
+        var arguments: [Int] = []
+        /// What an array or a struct is made of; an element has no name.
+        var parts: [Part] = []
         let range: Range<Int>
+
+        struct Part {
+            let name: String
+            let type: TypeName
+        }
     }
 
     struct Call {
         let name: String
         let nameRange: Range<Int>
-        let arguments: [Syntax]
+        var arguments: [Syntax]
         var isStar = false
         var isDistinct = false
         var filter: Syntax?
+        /// `ORDER BY` behind the arguments.
+        var order: Syntax?
+        var isDescending = false
     }
 
     /// The nodes right below.
@@ -56,8 +74,11 @@ struct Syntax {
         switch kind {
         case .null, .boolean, .number, .string, .typedLiteral, .parameter, .name: return []
         case .negate(let operand), .not(let operand), .test(_, let operand),
-            .cast(let operand, _):
+            .cast(let operand, _), .field(let operand, _):
             return [operand]
+        case .element(let operand, let index): return [operand, index]
+        case .array(let elements): return elements
+        case .structure(let fields): return fields.map(\.value)
         case .binary(_, let left, let right): return [left, right]
         case .logical(_, let operands): return operands
         case .inList(let operand, let list, _): return [operand] + list
@@ -67,7 +88,8 @@ struct Syntax {
         case .conditional(let subject, let branches, let otherwise):
             return (subject.map { [$0] } ?? []) + branches.flatMap { [$0.condition, $0.result] }
                 + (otherwise.map { [$0] } ?? [])
-        case .call(let call): return call.arguments + (call.filter.map { [$0] } ?? [])
+        case .call(let call):
+            return call.arguments + [call.order, call.filter].compactMap { $0 }
         }
     }
 }

@@ -18,6 +18,8 @@ package enum RowErrorCode: UInt8, CaseIterable, Error, Sendable {
     case likeEscapeNotOneCharacter
     case stringTooLong
     case argumentOutOfRange
+    case dateOutOfRange, notDate, notJSON, notUTF8, notNested, notHexadecimal, notBase64
+    case notCharacter, notArray
 
     /// One line for dead letters, lower case, without the row's value (which stands beside it).
     package var message: String {
@@ -44,6 +46,15 @@ package enum RowErrorCode: UInt8, CaseIterable, Error, Sendable {
         case .likeEscapeAtEnd: return "LIKE pattern ends with its escape character"
         case .likeEscapeNotOneCharacter: return "LIKE escape is not one character"
         case .argumentOutOfRange: return "the function is not defined for this argument"
+        case .dateOutOfRange: return "date out of range: not in the years 0001 to 9999"
+        case .notDate: return "cannot cast to date: the text is not one"
+        case .notJSON: return "cannot cast to json: the text is not JSON"
+        case .notUTF8: return "cannot cast to string: the bytes are not UTF-8"
+        case .notNested: return "cannot cast to an array or struct: the JSON is of another type"
+        case .notHexadecimal: return "cannot decode: the text is not hexadecimal"
+        case .notBase64: return "cannot decode: the text is not base64"
+        case .notCharacter: return "chr needs the number of a character, other than 0"
+        case .notArray: return "json_array_length needs an array"
         case .stringTooLong: return "text longer than \(StringArena.resultBytesMax) bytes"
         }
     }

@@ -20,6 +20,10 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case position, splitPart, startsWith, endsWith, left, right, reverse, repeated
     case leftPad, rightPad
     case initcap, ascii, md5, sha256, hash64
+    /// Character by its number.
+    case chr
+    /// Bytes or text, and the form's name (a literal): `hex` or `base64`.
+    case encode, decode
     case toHex = "to_hex"
     case splitIndex = "split_index"
     case urlScheme = "url_extract_protocol"
@@ -45,6 +49,8 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case maskKeepRight = "mask_keep_right"
     // Numbers
     case abs, sign, round, truncate, floor, ceil, power, sqrt, ln, log10, exp
+    /// Base and number.
+    case log
     case greatest, least
     case acos, asin, atan, atan2, cbrt, cos, cosh, cot, degrees, log2, radians, sin, sinh, tan, tanh
     /// Latitude and longitude of two places, in degrees; kilometres.
@@ -66,6 +72,30 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
     case timestampFromText
     /// Timestamp, pattern (a literal) and an optional time zone (a literal).
     case dateFormat
+    case makeDate = "make_date"
+    // Arrays and structs
+    /// A struct and the field's number from 0 (a literal).
+    case field
+    case makeArray, makeStruct
+    /// An array and a number from 1.
+    case element
+    case cardinality, slice
+    case arrayContains = "array_contains"
+    case arrayJoin = "array_join"
+    case stringToArray = "string_to_array"
+    case arrayDistinct = "array_distinct"
+    case arraySort = "array_sort"
+    case arrayMin = "array_min"
+    case arrayMax = "array_max"
+    case arrayConcat = "array_concat"
+    // JSON
+    /// Json and a name or a number from 0.
+    case jsonGet, jsonGetText
+    /// Json and a path (a literal).
+    case jsonValue = "json_value"
+    case jsonArrayLength = "json_array_length"
+    case jsonTypeof = "json_typeof"
+    case toJson = "to_json"
 
     /// The operator or function as people write it.
     package var documentedName: String {
@@ -95,6 +125,12 @@ package enum ScalarFunction: String, CaseIterable, Hashable, Sendable {
         case .inList: return "IN"
         case .like: return "LIKE"
         case .concatenate: return "||"
+        case .field: return "."
+        case .element: return "[]"
+        case .makeArray: return "array"
+        case .makeStruct: return "struct"
+        case .jsonGet: return "->"
+        case .jsonGetText: return "->>"
         case .concatWithSeparator: return "concat_ws"
         case .octetLength: return "octet_length"
         case .leftTrim: return "ltrim"
@@ -128,6 +164,8 @@ enum FunctionCatalog {
         case nullIf
         case now
         case pi
+        /// The day of a timestamp read by a pattern.
+        case toDate
         /// `extract` of this field.
         case field(TimeField)
     }
@@ -223,6 +261,29 @@ enum FunctionCatalog {
         scalar("extract", "date_part", is: .extract, 2...2, "(field FROM timestamp)")
         scalar("to_timestamp", is: .timestampFromText, 1...3, "(text, 'pattern' [, 'zone'])")
         scalar("date_format", is: .dateFormat, 2...3, "(timestamp, 'pattern' [, 'zone'])")
+        scalar("make_date", is: .makeDate, 3...3, "(year, month, day)")
+        all["to_date"] = Entry(
+            meaning: .toDate, argumentCounts: 2...2, usage: "to_date(text, 'pattern')")
+        scalar("chr", is: .chr, 1...1, "(number)")
+        scalar("encode", is: .encode, 2...2, "(bytes, 'hex' or 'base64')")
+        scalar("decode", is: .decode, 2...2, "(text, 'hex' or 'base64')")
+        scalar("log", is: .log, 1...2, "([base,] number)")
+        scalar("cardinality", "array_length", is: .cardinality, 1...1, "(array)")
+        scalar("array_contains", is: .arrayContains, 2...2, "(array, value)")
+        scalar(
+            "array_join", "array_to_string", is: .arrayJoin, 2...3,
+            "(array, separator [, text for null])")
+        scalar("string_to_array", "split", is: .stringToArray, 2...2, "(text, separator)")
+        for function in [ScalarFunction.arrayDistinct, .arraySort, .arrayMin, .arrayMax] {
+            scalar(function.rawValue, is: function, 1...1, "(array)")
+        }
+        scalar("array_concat", "array_cat", is: .arrayConcat, 2...2, "(array, array)")
+        scalar("slice", is: .slice, 3...3, "(array, start, count)")
+        scalar("json_value", is: .jsonValue, 2...2, "(json, '$.path')")
+        for function in [ScalarFunction.jsonArrayLength, .jsonTypeof] {
+            scalar(function.rawValue, is: function, 1...1, "(json)")
+        }
+        scalar("to_json", is: .toJson, 1...1, "(value)")
         all["nullif"] = Entry(meaning: .nullIf, argumentCounts: 2...2, usage: "nullif(a, b)")
         for (name, entry) in further { all[name] = entry }
         all["now"] = Entry(meaning: .now, argumentCounts: 0...0, usage: "now()")
@@ -248,6 +309,10 @@ enum FunctionCatalog {
         aggregate("arg_max", is: .argMax, 2, "(value, order)")
         aggregate("string_agg", is: .stringAgg, 2, "(text, 'separator')")
         aggregate("approx_percentile", is: .approxPercentile, 2, "(number, fraction)")
+        aggregate("array_agg", is: .arrayAgg, 1, "(value [ORDER BY order])")
+        aggregate("percentile_cont", is: .percentileCont, 2, "(number, fraction)")
+        aggregate("percentile_disc", is: .percentileDisc, 2, "(value, fraction)")
+        aggregate("median", is: .percentileCont, 1, "(number)")
         return all
     }()
 

@@ -16,6 +16,7 @@ enum TypeRules {
 
     static func common(_ a: ColumnType, _ b: ColumnType) -> ColumnType? {
         if a == b { return a }
+        if (a == .date && b == .timestamp) || (a == .timestamp && b == .date) { return .timestamp }
         guard a.isNumeric, b.isNumeric else { return nil }
         if a == .double || b == .double { return .double }
         guard let (precisionA, scaleA) = decimal(a), let (precisionB, scaleB) = decimal(b) else {
@@ -38,7 +39,7 @@ enum TypeRules {
     /// Whether a value may become another type without being asked to.
     static func widens(_ from: ColumnType, to: ColumnType) -> Bool {
         switch (from, to) {
-        case (.bigint, .double), (.decimal, .double): return true
+        case (.bigint, .double), (.decimal, .double), (.date, .timestamp): return true
         case (.bigint, .decimal(let precision, let scale)): return precision - scale >= 19
         case (.decimal(let precisionA, let scaleA), .decimal(let precisionB, let scaleB)):
             return scaleB >= scaleA && precisionB - scaleB >= precisionA - scaleA
@@ -95,6 +96,10 @@ enum TypeRules {
         case "string", "text", "varchar": return .success(.string)
         case "timestamp", "timestamptz": return .success(.timestamp)
         case "interval": return .success(.interval)
+        case "date": return .success(.date)
+        case "bytes", "bytea": return .success(.bytes)
+        case "json": return .success(.json)
+        case "array", "struct": return nested(name)
         case "decimal", "numeric":
             guard let precision = name.arguments.first, name.arguments.count <= 2 else {
                 return failure(
@@ -112,7 +117,7 @@ enum TypeRules {
             return failure("unknown type '\(name.name)'", "whole numbers are 'bigint'")
         case "float", "real", "float4":
             return failure("unknown type '\(name.name)'", "use 'double'")
-        case "date", "time", "datetime":
+        case "time", "datetime":
             return failure(
                 "unknown type '\(name.name)'",
                 "use 'timestamp', and date_trunc('day', x) for the start of its day")
@@ -123,7 +128,42 @@ enum TypeRules {
         }
     }
 
+    private static func nested(
+        _ name: Syntax.TypeName
+    ) -> Result<ColumnType, ExpressionDiagnostic> {
+        func failure(_ message: String, _ help: String) -> Result<ColumnType, ExpressionDiagnostic>
+        {
+            .failure(ExpressionDiagnostic(message: message, help: help, range: name.range))
+        }
+        guard !name.parts.isEmpty else {
+            return failure(
+                "type '\(name.name)' needs what it is made of",
+                "write array<string>, or struct<id bigint, name string>")
+        }
+        var fields: [Field] = []
+        for part in name.parts {
+            switch named(part.type) {
+            case .failure(let diagnostic): return .failure(diagnostic)
+            case .success(.interval):
+                return failure("an interval has no place in '\(name.name)'", "use bigint")
+            case .success(let type): fields.append(Field(part.name, type))
+            }
+        }
+        if Set(fields.map { Array($0.name.utf8) }).count < fields.count {
+            return failure("a struct has a field's name twice", "rename one of them")
+        }
+        let type =
+            name.name == "array" ? ColumnType.array(fields[0].type) : .structure(fields)
+        guard type.depth <= ColumnType.depthMax else {
+            return failure(
+                "type is nested more than \(ColumnType.depthMax) levels deep",
+                "use json for what lies deeper")
+        }
+        return .success(type)
+    }
+
     private static let typeNames = [
-        "boolean", "bigint", "double", "string", "timestamp", "interval", "decimal",
+        "boolean", "bigint", "double", "string", "timestamp", "interval", "decimal", "date",
+        "bytes", "json", "array", "struct",
     ]
 }

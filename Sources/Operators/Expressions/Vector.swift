@@ -61,13 +61,14 @@ struct Vector: Sendable {
         if column.isNull(0) { return .null }
         switch type {
         case .boolean: return .boolean(column.booleans[0] != 0)
-        case .bigint: return .bigint(column.integers[0])
+        case .bigint, .date: return .bigint(column.integers[0])
         case .double: return .double(column.doubles[0])
         case .timestamp: return .timestamp(column.integers[0])
         case .interval: return .interval(column.integers[0])
         case .decimal(_, let scale):
             return .decimal(unscaled: column.decimals[0], scale: scale)
-        case .string: return .string(Array(column.strings[0].bytes))
+        case .string, .bytes, .json, .array, .structure:
+            return .string(Array(column.strings[0].bytes))
         }
     }
 

@@ -5,10 +5,10 @@ import Glibc
 ///
 /// Version 1. One string column alone is its bytes, and null is the byte 0xff, which no UTF-8 text
 /// has. Otherwise each value is a tag, 0x00 for null or 0x01, and then: boolean one byte; bigint,
-/// timestamp and interval 8 bytes, big-endian, with the sign bit flipped; double 8 bytes, big-endian
+/// timestamp, date and interval 8 bytes, big-endian, with the sign bit flipped; double 8 bytes, big-endian
 /// IEEE 754, all bits flipped if negative and otherwise the sign bit (−0 is 0, every NaN the same);
-/// decimal 16 bytes like a bigint; string its bytes, 0x00 as 0x00 0xff, and then 0x00. So bytes sort
-/// as values do, and null first (last in the form of one string).
+/// decimal 16 bytes like a bigint; string, bytes, json, array and struct their bytes, 0x00 as
+/// 0x00 0xff, and then 0x00. So bytes sort as values do, and null first (last in the form of one string).
 package struct KeyCodec: Sendable {
     package let types: [ColumnType]
     /// Whether keys are the bytes of one string column.
@@ -49,11 +49,11 @@ package struct KeyCodec: Sendable {
 
     /// Bytes of a value that is there, with its tag.
     static func size(_ column: Column, _ row: Int) -> Int {
-        switch column.type {
+        switch column.storage {
         case .boolean: return 2
-        case .bigint, .timestamp, .interval, .double: return 9
+        case .integer, .double: return 9
         case .decimal: return 17
-        case .string:
+        case .view:
             let text = column.strings[row]
             return text.count + KeyCodec.zeroCount(text) + 2
         }
@@ -69,11 +69,11 @@ package struct KeyCodec: Sendable {
         }
         target[0] = 1
         let raw = UnsafeMutableRawPointer(target + 1)
-        switch column.type {
+        switch column.storage {
         case .boolean:
             target[1] = column.booleans[row]
             return 2
-        case .bigint, .timestamp, .interval:
+        case .integer:
             let bits = UInt64(bitPattern: column.integers[row]) ^ (1 << 63)
             raw.storeBytes(of: bits.bigEndian, as: UInt64.self)
             return 9
@@ -84,7 +84,7 @@ package struct KeyCodec: Sendable {
             let bits = UInt128(bitPattern: column.decimals[row]) ^ (1 << 127)
             raw.storeBytes(of: bits.bigEndian, as: UInt128.self)
             return 17
-        case .string:
+        case .view:
             return writeString(column.strings[row], to: target + 1) + 1
         }
     }
@@ -116,7 +116,7 @@ package struct KeyCodec: Sendable {
         return count + 1
     }
 
-    private static func ordered(_ value: Double) -> UInt64 {
+    static func ordered(_ value: Double) -> UInt64 {
         let plain = value == 0 ? 0.0 : value.isNaN ? Double.nan : value
         let bits = plain.bitPattern
         return bits >> 63 == 1 ? ~bits : bits | (1 << 63)
@@ -167,11 +167,11 @@ package struct KeyCodec: Sendable {
             let isThere = key.base[offset] == 1
             offset += 1
             guard isThere else { continue }
-            switch type {
+            switch type.storage {
             case .boolean: offset += 1
-            case .bigint, .timestamp, .interval, .double: offset += 8
+            case .integer, .double: offset += 8
             case .decimal: offset += 16
-            case .string:
+            case .view:
                 guard let end = KeyCodec.stringEnd(key, offset) else { return false }
                 offset = end.position + 1
             }
@@ -205,12 +205,12 @@ package struct KeyCodec: Sendable {
         guard tag == 1 else { return false }
         let left = key.count - offset
         let raw = UnsafeRawPointer(key.base + offset)
-        switch builder.type {
+        switch builder.storage {
         case .boolean:
             guard left >= 1 else { return false }
             builder.append(boolean: key.base[offset] != 0)
             offset += 1
-        case .bigint, .timestamp, .interval:
+        case .integer:
             guard left >= 8 else { return false }
             let bits = UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)) ^ (1 << 63)
             builder.append(integer: Int64(bitPattern: bits))
@@ -225,7 +225,7 @@ package struct KeyCodec: Sendable {
             let bits = UInt128(bigEndian: raw.loadUnaligned(as: UInt128.self)) ^ (1 << 127)
             builder.append(decimal: Int128(bitPattern: bits))
             offset += 16
-        case .string:
+        case .view:
             guard let text = readString(key, &offset, &unescaped) else { return false }
             builder.append(view: text)
         }

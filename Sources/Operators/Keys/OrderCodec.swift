@@ -24,7 +24,7 @@ package struct RowOrder: Hashable, Sendable {
 /// Turns the place of rows in a ``RowOrder`` into bytes that sort as the rows do.
 ///
 /// Version 1. For each item a tag, 0x01 for a value, 0x00 or 0x02 for a null that is first or last,
-/// and the value as ``KeyCodec`` writes it, a string with one more 0x00 so that no value begins as
+/// and the value as ``KeyCodec`` writes it, one of bytes with one more 0x00 so that no value begins as
 /// another one ends; all bits flipped where it is descending. Then the tail: event time (8 bytes,
 /// big-endian, sign bit flipped), input (2 bytes) and sequence number (8 bytes), all bits flipped
 /// where the latest comes first. No two rows of a node have the same bytes.
@@ -48,7 +48,7 @@ struct OrderCodec {
         let start = starts.pointer(to: Int.self)
         start.initialize(repeating: OrderCodec.tailBytes, count: count + 1)
         for column in columns {
-            let more = column.type == .string ? 1 : 0
+            let more = column.storage == .view ? 1 : 0
             for row in 0..<count {
                 start[row] += column.isNull(row) ? 1 : KeyCodec.size(column, row) + more
             }
@@ -95,7 +95,7 @@ struct OrderCodec {
             return 1
         }
         var count = KeyCodec.write(column, row, to: target)
-        if column.type == .string {
+        if column.storage == .view {
             target[count] = 0
             count += 1
         }

@@ -108,6 +108,8 @@ enum GraphText {
         case .streamJoin(let join):
             words.append("\(join.kind.rawValue) join \(join.right.text)")
         case .aggregate(let aggregate): words.append(self.aggregate(aggregate))
+        case .unnest(let unnest):
+            words.append("unnest \(step.inputSchema[unnest.column].name)")
         case .deduplicate(let deduplicate):
             let names = deduplicate.by.map(\.name).joined(separator: ", ")
             words.append("\(deduplicate.keep.rawValue) of \(names)")

@@ -125,6 +125,9 @@ enum ColumnPruning {
         case .parse(let parse):
             input.formUnion(needed.filter { $0 < step.inputSchema.count })
             input.insert(parse.column)
+        case .unnest(let unnest):
+            input.formUnion(needed.filter { $0 < step.inputSchema.count })
+            input.insert(unnest.column)
         }
         let kept = input.sorted()
         let inputMap = Dictionary(uniqueKeysWithValues: zip(kept, kept.indices))
@@ -138,6 +141,19 @@ enum ColumnPruning {
             let places = step.verbSchema.fields.indices
             return VerbColumns(
                 verbMap: Dictionary(uniqueKeysWithValues: zip(places, places)))
+        case .unnest(var unnest):
+            // The new columns follow those of the input.
+            let inputCount = step.inputSchema.count
+            var verbMap = inputMap
+            var fields = kept.map { step.verbSchema[$0] }
+            for old in inputCount..<max(inputCount, step.verbSchema.count) {
+                verbMap[old] = fields.count
+                fields.append(step.verbSchema[old])
+            }
+            result.verbSchema = Schema(fields)
+            unnest.column = inputMap[unnest.column] ?? 0
+            result.verb = .unnest(unnest)
+            return VerbColumns(verbMap: verbMap)
         case .join(var join):
             let leftCount = step.inputSchema.count
             let right = join.tableColumns.indices.filter {

@@ -169,6 +169,13 @@ struct GraphBuilder {
             verb = Stage(
                 operation: try self.aggregate(aggregate, of: step), input: step.inputSchema,
                 output: step.verbSchema, isVerb: true, isStateful: true)
+        case .unnest(let unnest):
+            let plan = UnnestPlan(
+                inputSchema: step.inputSchema, column: unnest.column, replaces: unnest.replaces,
+                hasPosition: unnest.hasPosition, keepsEmpty: unnest.keepsEmpty)
+            verb = Stage(
+                operation: Unnest(plan), input: step.inputSchema, output: step.verbSchema,
+                isVerb: true)
         case .deduplicate(let deduplicate):
             verb = Stage(
                 operation: self.deduplicate(deduplicate, of: step), input: step.inputSchema,

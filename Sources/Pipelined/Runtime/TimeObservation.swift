@@ -35,7 +35,7 @@ enum TimeObservation {
     private static func observes(_ step: StepSpec) -> Bool {
         if step.expressions.contains(where: \.usesRowtime) { return true }
         switch step.verb {
-        case .none, .join, .parse: return false
+        case .none, .join, .parse, .unnest: return false
         case .aggregate(let aggregate): return aggregate.window != .none
         case .streamJoin, .deduplicate, .top, .over, .pattern: return true
         }

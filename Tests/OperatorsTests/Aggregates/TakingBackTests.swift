@@ -15,6 +15,8 @@ struct TakingBackTests {
         "filtered": "max(n) FILTER (WHERE b)",
         "filtered_distinct": "count(DISTINCT n) FILTER (WHERE NOT b)",
         "spread": "var_pop(n)",
+        "list": "array_agg(n)", "sorted": "array_agg(n ORDER BY s DESC)",
+        "middle": "percentile_cont(n, 0.5)", "low_third": "percentile_disc(n, 0.3)",
     ]
 
     /// Positions in rows of ``Reference/schema``.
@@ -41,6 +43,37 @@ struct TakingBackTests {
         }
         func unique(_ values: [Literal]) -> [Literal] {
             values.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        }
+        /// Pairs of an order and a value as an array; null orders are last, or first.
+        func array(_ pairs: [[Literal]], isDescending: Bool = false) -> Literal {
+            func isLess(_ a: Literal, _ b: Literal) -> Bool? {
+                if a == b { return nil }
+                if a == .null || b == .null { return b == .null }
+                return Reference.isLess([a], [b])
+            }
+            let sorted = pairs.sorted { a, b in
+                if let less = isLess(a[0], b[0]) { return less }
+                // Of one order null stands before other values.
+                if a[1] == .null || b[1] == .null { return a[1] == .null && b[1] != .null }
+                return Reference.isLess([a[1]], [b[1]])
+            }
+            var writer = NestedWriter()
+            for pair in isDescending ? sorted.reversed() : sorted {
+                if case .bigint(let value) = pair[1] {
+                    writer.beginValue()
+                    writer.append(integer: value)
+                } else {
+                    writer.appendNull()
+                }
+            }
+            writer.endArray()
+            return .string(writer.bytes)
+        }
+        func middle(_ sorted: [Double]) -> Literal {
+            guard !sorted.isEmpty else { return .null }
+            let half = sorted.count / 2
+            return .double(
+                sorted.count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2)
         }
         func number(_ literal: Literal) -> Int64 {
             if case .bigint(let value) = literal { return value }
@@ -70,6 +103,12 @@ struct TakingBackTests {
             sorted(values(n, of: isTrue)).last ?? .null,
             .bigint(Int64(Set(values(n, of: isFalse)).count)),
             all.isEmpty ? .null : .double(spread),
+            array(rows.map { [.timestamp($0.time), $0.values[n]] }),
+            array(rows.map { [$0.values[s], $0.values[n]] }, isDescending: true),
+            middle(numbers.map { Double(number($0)) }.sorted()),
+            numbers.isEmpty
+                ? .null
+                : sorted(numbers)[max(0, Int((0.3 * Double(numbers.count)).rounded(.up)) - 1)],
         ]
     }
 

@@ -36,7 +36,8 @@ enum RowBlockFixture {
         for (row, cell) in cells.enumerated() {
             validity.pointer(to: UInt8.self)[row] = cell == .null ? 0 : 1
             switch (cell, type) {
-            case (.null, .string): values.pointer(to: StringView.self)[row] = .empty
+            case (.null, _) where type.storage == .view:
+                values.pointer(to: StringView.self)[row] = .empty
             case (.null, .boolean): values.pointer(to: UInt8.self)[row] = 0
             case (.null, .decimal): values.pointer(to: Int128.self)[row] = 0
             case (.null, _): values.pointer(to: UInt64.self)[row] = 0
@@ -64,12 +65,12 @@ enum RowBlockFixture {
             let isNull = column.isNull(row)
             if let validity = column.validityPointer, validity[row] > 1 { isWellFormed = false }
             let cell: Cell
-            switch column.type {
+            switch column.storage {
             case .boolean:
                 cell = .word(UInt64(column.booleans[row]))
                 if column.booleans[row] > 1 { isWellFormed = false }
             case .decimal: cell = .wide(column.decimals[row])
-            case .string:
+            case .view:
                 let view = column.strings[row]
                 cell = .bytes(Array(view.bytes))
                 let again = StringView(base: view.base, count: view.count)

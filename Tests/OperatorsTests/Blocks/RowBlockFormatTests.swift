@@ -65,6 +65,25 @@ struct RowBlockFormatTests {
         #expect(Set(encodings) == [0, 1, 2, 3, 4, 5, 6])
     }
 
+    @Test("dates, bytes, json, arrays and structs have the bytes they had, and are read")
+    func laterTypes() throws {
+        let columns: [(ColumnType, [Cell])] = [
+            (.date, (0..<4).map { .integer(Int64(20_000 + $0)) }),
+            (.bytes, [.bytes([0, 255]), .null, .bytes([]), .bytes([1])]),
+            (.json, [.text("{}"), .text("[1, 2]"), .null, .text("{}")]),
+            (.array(.bigint), [.bytes([0]), .null, .bytes([2, 0]), .bytes([0])]),
+            (.structure([Field("a", .string)]), [.bytes([2]), .bytes([1, 97, 0]), .null, .null]),
+        ]
+        let block = Fixture.block(columns.map { Fixture.column($0, $1) }, rows: 4)
+        expectGolden(HexDump.text(Fixture.encode(block)), "store/row-block-types-v1.hex")
+        let reader = try Fixture.reader(try HexDump.golden("store/row-block-types-v1.hex"))
+        #expect(reader.columnTypes == columns.map(\.0.inBlock))
+        #expect(reader.columnTypes[3] == .nestedInBlock)
+        for (index, (_, cells)) in columns.enumerated() {
+            #expect(try Fixture.cells(reader.column(index)) == cells, "column \(index)")
+        }
+    }
+
     @Test("refuses a version it does not know, by its number")
     func versions() throws {
         var bytes = Fixture.encode(Self.example)

@@ -62,6 +62,7 @@ struct BatchTests {
 
     private static let types: [ColumnType] = [
         .boolean, .bigint, .double, .string, .timestamp, .decimal(precision: 38, scale: 3),
+        .date, .bytes, .json, .array(.bigint),
     ]
 
     private static func literals(_ type: ColumnType, isNullable: Bool) -> [Literal] {
@@ -74,6 +75,8 @@ struct BatchTests {
             case .string: return .text(String(repeating: "é", count: index))
             case .timestamp: return .timestamp(Int64(-index))
             case .interval: return .interval(Int64(index))
+            case .date: return .bigint(Int64(index))
+            case .bytes, .json, .array, .structure: return .text(String(index))
             case .decimal(_, let scale): return .decimal(unscaled: Int128(index), scale: scale)
             }
         }
@@ -115,12 +118,12 @@ struct BatchTests {
                 builder.appendNull()
                 continue
             }
-            switch type {
+            switch type.storage {
             case .boolean: builder.append(boolean: source.booleans[row] != 0)
             case .double: builder.append(double: source.doubles[row])
-            case .string: builder.append(view: source.strings[row])
+            case .view: builder.append(view: source.strings[row])
             case .decimal: builder.append(decimal: source.decimals[row])
-            case .bigint, .timestamp, .interval: builder.append(integer: source.integers[row])
+            case .integer: builder.append(integer: source.integers[row])
             }
         }
         #expect(Self.read(builder.finish(retained: source.retained)) == values)

@@ -28,11 +28,12 @@ enum ExpressionFixture {
         if column.isNull(row) { return .null }
         switch column.type {
         case .boolean: return .boolean(column.booleans[row] != 0)
-        case .bigint: return .bigint(column.integers[row])
+        case .bigint, .date: return .bigint(column.integers[row])
         case .double: return .double(column.doubles[row])
         case .timestamp: return .timestamp(column.integers[row])
         case .interval: return .interval(column.integers[row])
-        case .string: return .string(Array(column.strings[row].bytes))
+        case .string, .bytes, .json, .array, .structure:
+            return .string(Array(column.strings[row].bytes))
         case .decimal(_, let scale):
             return .decimal(unscaled: column.decimals[row], scale: scale)
         }

@@ -18,6 +18,9 @@ struct ExpressionFuzzTests {
         "sum(", "filter (where", "coalesce(", "substring(", "lpad(", "repeat(", "split_part(",
         "date_trunc('hour',", "extract(year from", "date_format(", "to_timestamp(", "round(",
         "trim(both", "position(", "greatest(", "nullif(", "now()", "power(", "-", "\"x\"", "é",
+        "[", "]", "->", "->>", ":=", "array[", "struct(", "array<", "date '2026-01-31'", "json",
+        "'[1]'", "array_agg(", "order by", "median(", "within group (", "any(", "split(", "slice(",
+        "array_sort(", "cardinality(", "json_value(", "to_json(", "encode(", "bytes", "chr(",
         "'%_\\'", "99999999999999999999999999999999999999", "0.00000000000000000001",
     ]
 

@@ -135,6 +135,7 @@ enum ExpressionUnfolding {
             "regexp_replace", "year", "quarter", "month", "week", "day_of_month", "day_of_year",
             "day_of_week", "hour", "minute", "truncate", "date_add", "timestampadd", "date_diff",
             "timestampdiff", "date_bin", "dayofmonth", "dayofyear", "regexp_instr",
+            "date", "to_date", "json_value", "encode", "decode",
         ]
         if words.contains(where: fixing.contains) { return true }
         guard case .string = tokens[index].kind else { return false }

@@ -164,6 +164,8 @@ struct RandomExpression {
             return .string(Array(text.utf8))
         case .timestamp:
             return .timestamp(random.pick([0, 1_767_225_600_000_000, -1, 951_782_400_000_000]))
+        case .date: return .bigint(random.pick([0, 20_000, -1]))
+        case .bytes, .json, .array, .structure: return .string([])
         case .interval: return .interval(random.pick([0, 1_000_000, -86_400_000_000]))
         case .decimal(_, let scale):
             return .decimal(

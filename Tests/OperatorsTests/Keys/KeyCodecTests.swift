@@ -8,6 +8,7 @@ struct KeyCodecTests {
     private static let typeLists: [[ColumnType]] = [
         [.string], [.bigint], [.double], [.boolean], [.timestamp, .string], [.string, .string],
         [.decimal(precision: 38, scale: 2), .boolean, .string, .double], [],
+        [.bytes], [.date, .array(.bigint), .structure([Field("a", .string)])],
     ]
 
     private static func value(_ type: ColumnType, using random: inout SeededRandom) -> Literal {
@@ -28,7 +29,8 @@ struct KeyCodecTests {
             let bound = Int128(10).power(38) - 1
             let values: [Int128] = [-bound, -1, 0, 1, bound]
             return .decimal(unscaled: values.randomElement(using: &random) ?? 0, scale: scale)
-        case .string:
+        case .date: return .bigint(Int64.random(in: -3...3, using: &random))
+        case .string, .bytes, .json, .array, .structure:
             let words = [
                 "", "\u{0}", "\u{0}\u{0}", "a", "a\u{0}", "a\u{0}b", "a\u{1}", "ab", "b", "é",
                 "\u{10FFFF}",

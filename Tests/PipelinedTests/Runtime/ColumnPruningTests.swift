@@ -59,6 +59,30 @@ struct ColumnPruningTests {
         #expect(spec.steps[0].output.schema.fields.map(\.name) == ["name"])
     }
 
+    @Test("keeps of what is unnested the array, and what is read beside its elements")
+    func unnest() throws {
+        let spec = try Self.prune(
+            """
+              lists:
+                from: events
+                add: {list: "string_to_array(c, ',')"}
+              parts:
+                from: lists
+                unnest: {column: list, as: part, position: place}
+                where: a > 1
+                select: [b, place, {size: length(part)}]
+            """, sink: "parts", tables: "")
+        let step = spec.steps[1]
+        #expect(step.inputSchema.fields.map(\.name) == ["a", "b", "list"])
+        #expect(step.verbSchema.fields.map(\.name) == ["a", "b", "list", "part", "place"])
+        #expect(
+            step.verb
+                == .unnest(
+                    UnnestSpec(column: 2, replaces: false, hasPosition: true, keepsEmpty: false)))
+        #expect(step.output.schema.fields.map(\.name) == ["b", "place", "size"])
+        #expect(spec.sources[0].fields.map(\.name) == ["a", "b", "c", "d", "at"])
+    }
+
     @Test("keeps all columns of tables, which are state")
     func table() throws {
         let spec = try Self.prune(Self.join + "\n    select: [name]", sink: "joined")

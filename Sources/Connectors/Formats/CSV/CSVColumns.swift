@@ -45,7 +45,10 @@ struct CSVColumns {
         fallback: Column?
     ) -> Column {
         switch field.type {
-        case .string: return strings(field, cells, fallback: fallback)
+        case .string, .bytes, .json, .array, .structure:
+            return views(field, cells, fallback: fallback)
+        case .date:
+            return convert(field, cells, Int64(0), fallback) { CalendarDay.parse($0) }
         case .bigint:
             return convert(field, cells, Int64(0), fallback) { FieldText.integer($0) }
         case .double:
@@ -54,7 +57,7 @@ struct CSVColumns {
             return convert(field, cells, UInt8(0), fallback) { FieldText.boolean($0) }
         case .decimal(let precision, let scale):
             return convert(field, cells, Int128(0), fallback) {
-                FieldText.decimal($0, precision: precision, scale: scale)
+                Decimal38.exact($0, precision: precision, scale: scale)
             }
         case .interval:
             return convert(field, cells, Int64(0), fallback) { _ in nil }
@@ -79,13 +82,15 @@ struct CSVColumns {
         return true
     }
 
-    private mutating func strings(
+    /// Text, and what lies in memory as bytes.
+    private mutating func views(
         _ field: FieldSpec, _ cells: UnsafeMutablePointer<CSVCell>, fallback: Column?
     ) -> Column {
         let base = UnsafePointer(chunk.pointer(to: UInt8.self))
         let values = Buffer(capacity: rowCount * MemoryLayout<StringView>.stride)
         let target = values.pointer(to: StringView.self)
         var validity: Buffer?
+        let reading = field.type == .string ? nil : EncodedText(field.type)
         for row in 0..<rowCount {
             let cell = cells[row]
             if cell.has(CSVCell.missing) || isNull(cell) {
@@ -102,13 +107,29 @@ struct CSVColumns {
             target[row] =
                 cell.has(CSVCell.escaped)
                 ? unescaped(text, cell.length) : StringView(base: text, count: cell.length)
+            if let reading {
+                if let view = reading.view(target[row]) {
+                    target[row] = view
+                } else {
+                    target[row] = .empty
+                    fail(
+                        row,
+                        "cannot read field '\(field.name)' as \(field.type.name): "
+                            + InvalidRow.quoted(
+                                UnsafeBufferPointer(start: text, count: cell.length)))
+                }
+                continue
+            }
             if checksUTF8, !UTF8Check.isValid(text, count: cell.length) {
                 fail(row, "cannot read field '\(field.name)': it is not UTF-8")
             }
         }
-        let retained = [chunk] + (escaped.map { [$0] } ?? []) + (fallback?.retained ?? [])
+        let retained =
+            [chunk] + (escaped.map { [$0] } ?? []) + (fallback?.retained ?? [])
+            + (reading?.blocks ?? [])
         return Column(
-            type: .string, count: rowCount, values: values, validity: validity, retained: retained)
+            type: field.type, count: rowCount, values: values, validity: validity,
+            retained: retained)
     }
 
     @inline(__always)

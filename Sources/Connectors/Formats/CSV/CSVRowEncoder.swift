@@ -9,7 +9,7 @@ import Operators
 /// it is the only one and empty.
 final class CSVRowEncoder: RowEncoder {
     let header: [UInt8]
-    let nonFiniteCount: Int64 = 0
+    private(set) var nonFiniteCount: Int64 = 0
 
     private let delimiter: UInt8
     private let quote: UInt8?
@@ -47,6 +47,11 @@ final class CSVRowEncoder: RowEncoder {
         precondition(batch.columns.count == columnCount, "columns \(batch.columns.count)")
         self.batch = batch
         self.operations = operations
+        var batch = batch
+        batch.columns = batch.columns.map {
+            RenderedColumn.render($0, as: .text, nonFiniteCount: &nonFiniteCount)
+        }
+        self.batch = batch
         cursors = batch.columns.map { ColumnCursor($0) }
     }
 
@@ -103,7 +108,8 @@ final class CSVRowEncoder: RowEncoder {
         case .timestamp: output.appendTimestamp(column.value(row, as: Int64.self))
         case .decimal:
             output.appendDecimal(column.value(row, as: Int128.self), scale: column.scale)
-        case .string:
+        case .date: output.appendDate(column.value(row, as: Int64.self))
+        case .string, .json:
             let bytes = column.value(row, as: StringView.self).bytes
             let isNullText = bytes.count == null.count && bytes.elementsEqual(null)
             appendCSVField(

@@ -11,6 +11,8 @@ final class JSONColumns {
     private enum Kind {
         case string, bigint, double, boolean
         case timestampInteger, timestampText
+        /// What is read once its text is known to be JSON.
+        case date, decimal, json, encoded
     }
 
     private struct Slot {
@@ -31,7 +33,7 @@ final class JSONColumns {
     /// The field that the last fault belongs to, −1 for none.
     private(set) var faultyField = -1
 
-    private let fields: [FieldSpec]
+    let fields: [FieldSpec]
     private let defaults: [Column?]
     private let slots: UnsafeMutablePointer<Slot>
     private let timestampTexts: [TimestampText?]
@@ -41,6 +43,8 @@ final class JSONColumns {
     private var escaped: Buffer?
     private var escapedUsed = 0
     private var escapedBytesMax = 0
+    private var readings: [JSONReading]
+    private var encoded = ByteArena()
 
     init(fields: [FieldSpec], timezone: String) throws(ConnectorError) {
         self.fields = fields
@@ -68,7 +72,11 @@ final class JSONColumns {
                     kind = .timestampText
                     text = try TimestampText(field.timestamp, timezone: timezone)
                 }
-            case .decimal, .interval:
+            case .date: kind = .date
+            case .decimal: kind = .decimal
+            case .json: kind = .json
+            case .bytes, .array, .structure: kind = .encoded
+            case .interval:
                 slots.deallocate()
                 throw ConnectorError(
                     .terminal, "cannot read field '\(field.name)': JSON gives no \(field.type.name)"
@@ -81,6 +89,7 @@ final class JSONColumns {
                     values: UnsafeMutableRawPointer(slots), validity: nil, seenRow: 0))
         }
         self.timestampTexts = texts
+        readings = fields.map { JSONReading($0.type) }
     }
 
     deinit { slots.deallocate() }
@@ -91,6 +100,7 @@ final class JSONColumns {
         self.escapedBytesMax = escapedBytesMax
         escaped = nil
         escapedUsed = 0
+        encoded = ByteArena()
         values = fields.map { Buffer(capacity: rowsMax * $0.type.stride) }
         validities = Array(repeating: nil, count: fields.count)
         for index in fields.indices {
@@ -101,11 +111,11 @@ final class JSONColumns {
     }
 
     func finish(rowCount: Int, chunk: Buffer) -> [Column] {
-        let retained = escaped.map { [chunk, $0] } ?? [chunk]
+        let retained = (escaped.map { [chunk, $0] } ?? [chunk]) + encoded.blocks
         let result = fields.indices.map { index in
             let type = fields[index].type
-            var kept = type == .string ? retained : []
-            if type == .string, let fallback = defaults[index] { kept += fallback.retained }
+            var kept = type.storage == .view ? retained : []
+            if type.storage == .view, let fallback = defaults[index] { kept += fallback.retained }
             return Column(
                 type: type, count: rowCount, values: values[index],
                 validity: validities[index], retained: kept)
@@ -175,9 +185,10 @@ final class JSONColumns {
             slots[index].validity = validity
         }
         validity[row] = 0
-        if slots[index].kind == .string {
+        switch slots[index].kind {
+        case .string, .json, .encoded:
             slots[index].values.assumingMemoryBound(to: StringView.self)[row] = .empty
-        } else {
+        default:
             let stride = fields[index].type.stride
             memset(slots[index].values + row * stride, 0, stride)
         }
@@ -270,6 +281,8 @@ final class JSONColumns {
         case .timestampText where byte == 0x22:
             return timestampText(p, end, field, row, &scan)
         default:
+            if let next = readChecked(p, end, field, row, depth: depth, &scan) { return next }
+            if scan.fault != .none { return nil }
             // Text that is no JSON is reported as that, rather than as the wrong type.
             guard scan.skipValue(p, end, depth: depth) != nil else { return nil }
             faultyField = field
@@ -300,6 +313,27 @@ final class JSONColumns {
         }
         slots[field].values.assumingMemoryBound(to: Int64.self)[row] = micros
         return next
+    }
+
+    // MARK: Values that are read once their text is known
+
+    func fail(
+        _ fault: JSONFault, _ field: Int, at p: UnsafePointer<UInt8>, _ scan: inout JSONScan
+    ) -> UnsafePointer<UInt8>? {
+        faultyField = field
+        return scan.fail(fault, at: p)
+    }
+
+    func store<T>(_ value: T, _ field: Int, _ row: Int) {
+        slots[field].values.assumingMemoryBound(to: T.self)[row] = value
+    }
+
+    /// The value as ``JSONReading`` makes it, kept until ``finish(rowCount:chunk:)``.
+    func encodedView(_ text: UnsafeBufferPointer<UInt8>, _ field: Int) -> StringView? {
+        guard let bytes = readings[field].bytes(text) else { return nil }
+        return bytes.withUnsafeBufferPointer { bytes in
+            bytes.baseAddress.map { encoded.store($0, count: bytes.count) } ?? .empty
+        }
     }
 
     /// An epoch number as microseconds, nil when they do not fit.

@@ -54,6 +54,11 @@ final class JSONRowEncoder: RowEncoder {
         precondition(batch.columns.count == prefixRanges.count, "columns \(batch.columns.count)")
         self.batch = batch
         self.operations = operations
+        var batch = batch
+        batch.columns = batch.columns.map {
+            RenderedColumn.render($0, as: .json, nonFiniteCount: &nonFiniteCount)
+        }
+        self.batch = batch
         cursors = batch.columns.map { ColumnCursor($0) }
     }
 
@@ -154,6 +159,13 @@ final class JSONRowEncoder: RowEncoder {
             output.append(0x22)
         case .decimal:
             output.appendDecimal(column.value(row, as: Int128.self), scale: column.scale)
+        case .date:
+            output.append(0x22)
+            output.appendDate(column.value(row, as: Int64.self))
+            output.append(0x22)
+        case .json:
+            let view = column.value(row, as: StringView.self)
+            output.append(view.base, count: view.count)
         }
     }
 }

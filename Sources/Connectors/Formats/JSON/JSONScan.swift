@@ -7,6 +7,7 @@ enum JSONFault: UInt8 {
     case endOfLine, controlCharacter, badEscape, badUnicodeEscape, badUTF8
     case badNumber, badLiteral, tooDeep, trailingCharacters
     case wrongType, outOfRange, notInteger, missing, isNull, badTimestamp
+    case badDate, tooManyDigits, badBase64, otherShape
 
     var text: String {
         switch self {
@@ -31,6 +32,10 @@ enum JSONFault: UInt8 {
         case .missing: return "missing"
         case .isNull: return "null"
         case .badTimestamp: return "no timestamp of the declared form"
+        case .badDate: return "no date of the form 2026-01-31"
+        case .tooManyDigits: return "a number with more digits than the type has"
+        case .badBase64: return "text that is not base64"
+        case .otherShape: return "a value of another type inside"
         }
     }
 }

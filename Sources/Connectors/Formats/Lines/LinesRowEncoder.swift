@@ -3,10 +3,16 @@ import Operators
 /// Writes the one column of its rows, a line each. Null is an empty line.
 final class LinesRowEncoder: RowEncoder {
     let header: [UInt8] = []
-    let nonFiniteCount: Int64 = 0
+    private(set) var nonFiniteCount: Int64 = 0
     private var batch: Batch?
 
-    func begin(_ batch: Batch, operations: Buffer?) { self.batch = batch }
+    func begin(_ batch: Batch, operations: Buffer?) {
+        var batch = batch
+        batch.columns = batch.columns.map {
+            RenderedColumn.render($0, as: .text, nonFiniteCount: &nonFiniteCount)
+        }
+        self.batch = batch
+    }
 
     func end() { batch = nil }
 
@@ -28,7 +34,8 @@ final class LinesRowEncoder: RowEncoder {
         case .timestamp: output.appendTimestamp(column.value(row, as: Int64.self))
         case .decimal:
             output.appendDecimal(column.value(row, as: Int128.self), scale: column.scale)
-        case .string:
+        case .date: output.appendDate(column.value(row, as: Int64.self))
+        case .string, .json:
             let view = column.value(row, as: StringView.self)
             output.append(view.base, count: view.count)
         }

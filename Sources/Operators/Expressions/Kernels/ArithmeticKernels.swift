@@ -11,6 +11,8 @@ enum ArithmeticKernels {
         case (.timestamp, .timestamp):
             // Both lie in the years 1 to 9999, so the difference fits.
             return map(a, b, rows: rows, type, zero: Int64(0)) { (x: Int64, y: Int64, _) in x &- y }
+        case (.date, .bigint), (.date, .date):
+            return DateKernels.arithmetic(function, a, b, type, rows: rows)
         case (.timestamp, .interval): return shifted(function, a, b, rows)
         case (.interval, .interval): return intervals(function, a, b, rows)
         case (.interval, .bigint): return scaled(function, a, b, rows)

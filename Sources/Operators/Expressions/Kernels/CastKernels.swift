@@ -3,6 +3,19 @@ enum CastKernels {
     static func cast(_ a: Vector, to type: ColumnType, rows: Int) -> Vector {
         if a.type == type { return a }
         switch (a.type, type) {
+        case (.bytes, .string): return BytesKernels.text(a, rows: rows)
+        case (.json, .string), (.string, .bytes):
+            var result = a
+            result.column = a.column.retyped(type)
+            return result
+        case (.string, .json): return BytesKernels.json(a, rows: rows)
+        case (.array, .array): return NestedKernels.cast(a, to: type, rows: rows)
+        case (.array, .string), (.structure, .string), (.array, .json), (.structure, .json):
+            return NestedKernels.json(a, type, rows: rows)
+        case (.string, .array), (.string, .structure), (.json, .array), (.json, .structure):
+            return NestedKernels.read(a, type, rows: rows)
+        case (.date, .timestamp): return DateKernels.timestamps(a, rows: rows)
+        case (.timestamp, .date): return DateKernels.dates(a, rows: rows)
         case (_, .string): return text(a, rows)
         case (.string, _): return read(a, type, rows)
         case (.bigint, .double):
@@ -100,6 +113,14 @@ enum CastKernels {
                 }
                 return value
             }
+        case .date:
+            return map(a, rows: rows, type, zero: Int64(0)) { (x: StringView, code) in
+                guard let value = CalendarDay.parse(NumberText.trimmed(x.bytes)) else {
+                    code = RowErrorCode.notDate.rawValue
+                    return 0
+                }
+                return value
+            }
         case .interval:
             return map(a, rows: rows, type, zero: Int64(0)) { (x: StringView, code) in
                 guard let value = try? IntervalText.parse(x.bytes) else {
@@ -123,7 +144,7 @@ enum CastKernels {
                 }
                 return value
             }
-        case .string:
+        case .string, .bytes, .json, .array, .structure:
             return a
         }
     }
@@ -177,11 +198,15 @@ enum CastKernels {
             return written(a, rows, Int64.self, IntervalText.textBytesMax) {
                 IntervalText.write($0, into: $1)
             }
+        case .date:
+            return written(a, rows, Int64.self, CalendarDay.textBytes) {
+                CalendarDay.write($0, into: $1)
+            }
         case .decimal(_, let scale):
             return written(a, rows, Int128.self, 42) {
                 Decimal38.write($0, scale: scale, into: $1)
             }
-        case .string:
+        case .string, .bytes, .json, .array, .structure:
             return a
         }
     }

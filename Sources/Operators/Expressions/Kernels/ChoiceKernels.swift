@@ -85,15 +85,15 @@ enum ChoiceKernels {
     static func extreme(
         _ operands: [Vector], _ type: ColumnType, isGreatest: Bool, rows: Int
     ) -> Vector {
-        switch type {
+        switch type.storage {
         case .boolean:
             return extreme(operands, type, isGreatest, rows, UInt8.self) { $0 < $1 }
-        case .bigint, .timestamp, .interval:
+        case .integer:
             return extreme(operands, type, isGreatest, rows, Int64.self) { $0 < $1 }
         case .double:
             return extreme(
                 operands, type, isGreatest, rows, Double.self, ComparisonKernels.lessDoubles)
-        case .string:
+        case .view:
             return extreme(operands, type, isGreatest, rows, StringView.self) {
                 StringView.compare($0, $1) < 0
             }
@@ -167,7 +167,7 @@ enum ChoiceKernels {
             let values = Buffer(capacity: count * type.stride)
             let validity = Buffer(capacity: count)
             let valid = validity.pointer(to: UInt8.self)
-            if type == .string {
+            if type.storage == .view {
                 values.pointer(to: StringView.self).update(repeating: .empty, count: count)
             } else {
                 memset(values.base, 0, count * type.stride)

@@ -5,21 +5,24 @@ enum ComparisonKernels {
         _ function: ScalarFunction, _ a: Vector, _ b: Vector, rows: Int
     ) -> Vector {
         switch (a.type, b.type) {
-        case (.boolean, _):
+        case (.decimal(_, let scaleA), .decimal(_, let scaleB)) where scaleA != scaleB:
+            return decimals(function, a, scaleA, b, scaleB, rows)
+        default: break
+        }
+        switch a.type.storage {
+        case .boolean:
             return compare(
                 function, a, b, rows, UInt8.self, { $0 == $1 }, { $0 < $1 })
-        case (.bigint, _), (.timestamp, _), (.interval, _):
+        case .integer:
             return compare(
                 function, a, b, rows, Int64.self, { $0 == $1 }, { $0 < $1 })
-        case (.double, _):
+        case .double:
             return compare(function, a, b, rows, Double.self, equalDoubles, lessDoubles)
-        case (.string, _):
+        case .view:
             return compare(
                 function, a, b, rows, StringView.self, { $0 == $1 },
                 { StringView.compare($0, $1) < 0 })
-        case (.decimal(_, let scaleA), .decimal(_, let scaleB)) where scaleA != scaleB:
-            return decimals(function, a, scaleA, b, scaleB, rows)
-        case (.decimal, _):
+        case .decimal:
             return compare(
                 function, a, b, rows, Int128.self, { $0 == $1 }, { $0 < $1 })
         }

@@ -85,9 +85,9 @@ struct FilterPlan: Sendable {
 
     private static func isSupported(_ type: ColumnType, _ operation: Operation) -> Bool {
         switch type {
-        case .bigint, .timestamp, .interval: return true
-        case .string: return operation == .equal || operation == .notEqual
-        case .boolean, .double, .decimal: return false
+        case .bigint, .timestamp, .interval, .date: return true
+        case .string, .bytes: return operation == .equal || operation == .notEqual
+        case .boolean, .double, .decimal, .json, .array, .structure: return false
         }
     }
 
@@ -165,7 +165,7 @@ struct FilterPlan: Sendable {
         _ rows: UnsafeMutablePointer<Int32>, _ count: Int, isFirst: Bool
     ) -> Int {
         let valid = column.validityPointer
-        if column.type == .string {
+        if column.storage == .view {
             let literal = comparison.literal.column.strings[0]
             return strings(
                 column.strings, literal, comparison.operation == .equal, valid, physical, rows,

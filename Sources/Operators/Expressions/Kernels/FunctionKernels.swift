@@ -8,7 +8,7 @@ enum FunctionKernels {
         case .add, .subtract, .multiply, .divide, .modulo:
             return ArithmeticKernels.binary(function, operands[0], operands[1], type, rows: rows)
         case .negate, .abs, .sign, .floor, .ceil, .round, .truncate, .power, .sqrt, .ln, .log10,
-            .exp:
+            .exp, .log:
             return NumberKernels.call(function, operands, type, rows: rows)
         case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual:
             return ComparisonKernels.compare(function, operands[0], operands[1], rows: rows)
@@ -32,6 +32,10 @@ enum FunctionKernels {
             return ChoiceKernels.extreme(
                 operands, type, isGreatest: function == .greatest, rows: rows)
         case .like: return LikeKernels.like(operands, prepared.like, rows: rows)
+        case .concatenate where type == .bytes:
+            var result = TextBuildingKernels.call(function, operands, rows: rows)
+            result.column = result.column.retyped(.bytes)
+            return result
         case .concatenate, .concat, .concatWithSeparator, .lower, .upper, .replace, .reverse,
             .repeated, .leftPad, .rightPad:
             return TextBuildingKernels.call(function, operands, rows: rows)
@@ -52,6 +56,17 @@ enum FunctionKernels {
             return MathKernels.call(function, operands, rows: rows)
         case .dateAdd, .dateDiff, .dateBin:
             return CalendarKernels.call(function, operands, prepared, rows: rows)
+        case .makeDate: return DateKernels.make(operands, rows: rows)
+        case .field:
+            guard case .bigint(let index)? = operands[1].literal else { return .nulls(type) }
+            return NestedKernels.field(operands[0], Int(index), type, rows: rows)
+        case .makeArray, .makeStruct: return NestedKernels.made(operands, type, rows: rows)
+        case .element, .cardinality, .arrayContains, .arrayJoin, .stringToArray, .arrayDistinct,
+            .arraySort, .arrayMin, .arrayMax, .arrayConcat, .slice:
+            return ArrayKernels.call(function, operands, type, rows: rows)
+        case .jsonGet, .jsonGetText, .jsonValue, .jsonArrayLength, .jsonTypeof, .toJson:
+            return JSONKernels.call(function, operands, prepared, type, rows: rows)
+        case .encode, .decode, .chr: return BytesKernels.call(function, operands, type, rows: rows)
         case .dateTrunc, .extract, .timestampFromEpoch, .timestampFromText, .dateFormat:
             return TimeKernels.call(function, operands, prepared, type, rows: rows)
         }

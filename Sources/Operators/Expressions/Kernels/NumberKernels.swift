@@ -11,6 +11,19 @@ enum NumberKernels {
             return map(a, operands[1], rows: rows, .double, zero: 0.0) {
                 (x: Double, y: Double, code) in power(x, y, &code)
             }
+        case .log:
+            return map(a, operands[1], rows: rows, .double, zero: 0.0) {
+                (base: Double, x: Double, code) in
+                if x <= 0 || base <= 0 {
+                    code = RowErrorCode.logarithmOfNonPositive.rawValue
+                    return 0
+                }
+                if base == 1 {
+                    code = RowErrorCode.divisionByZero.rawValue
+                    return 0
+                }
+                return Glibc.log(x) / Glibc.log(base)
+            }
         case .sqrt:
             return map(a, rows: rows, .double, zero: 0.0) { (x: Double, code) in
                 if x < 0 { code = RowErrorCode.squareRootOfNegative.rawValue }
@@ -19,7 +32,7 @@ enum NumberKernels {
         case .ln:
             return map(a, rows: rows, .double, zero: 0.0) { (x: Double, code) in
                 if x <= 0 { code = RowErrorCode.logarithmOfNonPositive.rawValue }
-                return log(x)
+                return Glibc.log(x)
             }
         case .log10:
             return map(a, rows: rows, .double, zero: 0.0) { (x: Double, code) in
