@@ -79,7 +79,7 @@ struct OverTests {
                 "partition_by: [id], range: 15m, compute: {n: count(*)}",
                 "the rows of the last 15m", true
             ),
-            ("rows: 5, compute: {n: count(*), o: lag(id, 9)}", "9 rows", true),
+            ("rows: 5, compute: {n: count(*), o: \"lag(id, 9)\"}", "9 rows", true),
             (
                 "partition_by: [id], compute: {n: row_number()}",
                 "grows with the number of partitions", false

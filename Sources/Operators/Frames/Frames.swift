@@ -1,8 +1,8 @@
 /// A call whose value over some rows is combined from the values of its parts.
 final class Frames: FrameFunction {
     private let loop: any FrameFunction
-    /// What `loop` runs. Through the protocol it would be the code for all types of values, five times
-    /// slower; here the compiler knows the type.
+    /// What `loop` runs. Reached through the protocol it would be the code for values of any type; made
+    /// where the type is known it is that type's own.
     private let body: (FrameSteps, GroupStore.Arguments, inout [Int: String]) -> Column
 
     /// - Parameter inTurn: Whether results must depend on the rows of their frame alone, to the last

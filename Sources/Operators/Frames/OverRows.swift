@@ -157,33 +157,3 @@ final class OverRows {
 
     var memoryBytes: Int { functions.reduce(0) { $0 + $1.memoryBytes } }
 }
-
-extension KeyedRows {
-    /// The rows of a batch with the columns that a node keeps of them, and their keys and order.
-    struct KeptEvaluators {
-        private let evaluators: [ExpressionEvaluator]
-        private let keyCount: Int
-        private let orderCount: Int
-        private let schema: Schema
-
-        init(
-            partition: [BoundExpression], order: RowOrder, schema: Schema, _ kept: KeptColumns
-        ) {
-            let order = order.items.map(\.expression)
-            evaluators = (partition + order + kept.computed).map { ExpressionEvaluator($0) }
-            keyCount = partition.count
-            orderCount = order.count
-            self.schema = schema
-        }
-
-        func evaluate(_ batch: Batch, now: Int64, to output: any OperatorOutput) -> KeyedRows {
-            let rows = EvaluatedRows(
-                evaluators, over: batch, now: now, schema: schema, rejectingTo: output)
-            var kept = rows.batch.compacted()
-            kept.columns += rows.columns[(keyCount + orderCount)...]
-            return KeyedRows(
-                batch: kept, key: Array(rows.columns[..<keyCount]),
-                order: Array(rows.columns[keyCount..<keyCount + orderCount]))
-        }
-    }
-}

@@ -203,7 +203,7 @@ package final class PatternMatch: Operator {
     }
 
     private func begin(_ number: Int32, _ partition: Partition) -> MatchAttempt {
-        let attempt = matcher.begin(at: store.time(partition.rows[partition.head]))
+        let attempt = matcher.begin(at: min(store.time(partition.rows[partition.head]), .max - 1))
         partition.attempt = attempt
         if plan.withinMicros != nil { due.push(number, at: dueTime(attempt)) }
         starts.push(number, at: attempt.startTime)
