@@ -4,7 +4,8 @@ package enum SpecFields {
         document, source, table, fileSource, topicPosition, generate, generateColumn, generateKey,
         generateTime, format, json, csv, regex, schemaField, eventTime, metadata, step, join,
         within,
-        aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern, parse, unnest, sink, fileSink, roll,
+        aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern,
+        parse, unnest, sink, fileSink, roll,
         settings,
         deadLetters, topic, retention, compaction,
     ]

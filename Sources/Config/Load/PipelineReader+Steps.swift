@@ -129,9 +129,11 @@ extension PipelineReader {
                     "state_ttl", "is for 'over' and for joins of streams with 'within: unbounded'",
                     at: context.location(reader.keyRange("state_ttl"))))
         }
-        let verbs = ["join", "aggregate", "deduplicate", "top", "over", "pattern", "parse", "unnest"]
-            .compactMap { reader.key($0) }
-            .sorted { $0.range.lowerBound < $1.range.lowerBound }
+        let verbs = [
+            "join", "aggregate", "deduplicate", "top", "over", "pattern", "parse", "unnest",
+        ]
+        .compactMap { reader.key($0) }
+        .sorted { $0.range.lowerBound < $1.range.lowerBound }
         if verbs.count > 1 {
             context.report(
                 .severalVerbs(verbs[0].text, verbs[1].text, at: context.location(verbs[1])))

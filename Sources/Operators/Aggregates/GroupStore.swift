@@ -42,7 +42,8 @@ final class GroupStore {
         var members: [(argument: BoundExpression, calls: [Int])] = []
         var places: [Int?] = []
         for (index, call) in calls.enumerated() {
-            guard call.isDistinct, !call.takesBack, let argument = call.argument else {
+            guard call.isDistinct, !call.takesBack, !call.keepsValues, let argument = call.argument
+            else {
                 places.append(nil)
                 continue
             }

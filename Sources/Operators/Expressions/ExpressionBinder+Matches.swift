@@ -134,6 +134,7 @@ extension ExpressionBinding {
         guard let variable = oneVariable(range) else { return nil }
         if matchContext?.isMeasure == false,
             call.isDistinct || call.function == .stringAgg || call.function.isApproximate
+                || call.function.alwaysKeepsValues
         {
             let name = call.isDistinct ? "DISTINCT" : "'\(call.function.rawValue)'"
             return report("\(name) has no place in a condition of a pattern", at: range)

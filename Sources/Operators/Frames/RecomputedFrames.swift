@@ -1,4 +1,4 @@
-/// `string_agg` and estimates of frames: computed from all rows of the frame, for each row anew.
+/// `string_agg`, `array_agg`, percentiles and estimates of frames: computed from all rows of the frame, for each row anew.
 ///
 /// - Complexity: O(rows of the frame) for each result.
 final class RecomputedFrames: FrameFunction {
@@ -13,8 +13,12 @@ final class RecomputedFrames: FrameFunction {
         self.call = call
         accumulator = makeAccumulator(call)
         accumulator.reserve(1)
-        codec = KeyCodec(types: [call.argument?.type ?? .bigint])
+        let order = RecomputedFrames.hasOrder(call) ? call.order?.type : nil
+        codec = KeyCodec(types: [call.argument?.type ?? .bigint] + [order].compactMap { $0 })
     }
+
+    /// Whether the result goes by an order of its own and not by that of the frame.
+    private static func hasOrder(_ call: AggregateCall) -> Bool { call.function == .arrayAgg }
 
     func reserve(_ count: Int) { rows.reserve(count) }
 
@@ -24,7 +28,9 @@ final class RecomputedFrames: FrameFunction {
         guard let argument = given.argument else {
             preconditionFailure("\(call.function.rawValue) without an argument")
         }
-        let keys = codec.encode([argument], count: argument.count)
+        let order = RecomputedFrames.hasOrder(call) ? given.order : nil
+        let keys = codec.encode([argument] + [order].compactMap { $0 }, count: argument.count)
+        let keepsNulls = call.function == .arrayAgg
         var results: [Column] = []
         var count = 0
         for step in steps.steps {
@@ -34,7 +40,7 @@ final class RecomputedFrames: FrameFunction {
                 let row = Int(step.row)
                 let counts =
                     given.filter.map { !$0.isNull(row) && $0.booleans[row] != 0 } ?? true
-                    && !argument.isNull(row)
+                    && (keepsNulls || !argument.isNull(row))
                 if counts { kept.store(keys.strings[row], slot: step.slot) }
                 rows.append(
                     counts ? step.slot : -1, to: step.partition, ordinal: step.ordinal,
@@ -60,14 +66,16 @@ final class RecomputedFrames: FrameFunction {
             values.append(value)
         }
         // The bytes are read before anything is released.
-        guard let column = codec.decode(values, retained: kept.blocks)?.first else {
+        guard let columns = codec.decode(values, retained: kept.blocks) else {
             preconditionFailure("values of \(call.function.rawValue) do not decode")
         }
         accumulator.reset(0)
         let groups = [Int32](repeating: 0, count: values.count)
         groups.withUnsafeBufferPointer { groups in
             guard let base = groups.baseAddress else { return }
-            accumulator.update(base, count: values.count, argument: column, weights: nil)
+            accumulator.update(
+                base, count: values.count, argument: columns.first,
+                order: columns.count > 1 ? columns[1] : nil, weights: nil)
         }
         return accumulator.result([0], failed: &failed)
     }
@@ -109,6 +117,8 @@ func makeFrames(_ call: AggregateCall, inTurn: Bool) -> any FrameFunction {
         }
     case .boolAnd, .boolOr:
         return Frames(BooleanFrames(isAnd: call.function == .boolAnd), call, inTurn: inTurn)
-    case .stringAgg, .approxCountDistinct, .approxPercentile: return RecomputedFrames(call)
+    case .stringAgg, .approxCountDistinct, .approxPercentile, .arrayAgg, .percentileCont,
+        .percentileDisc:
+        return RecomputedFrames(call)
     }
 }

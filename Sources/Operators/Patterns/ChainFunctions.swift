@@ -152,7 +152,8 @@ func makeChain(_ call: MatchCall, _ place: KeptColumns.Call) -> any ChainFunctio
         default: return chain(SpreadFrames(kind, name: call.function.rawValue))
         }
     case .boolAnd, .boolOr: return chain(BooleanFrames(isAnd: call.function == .boolAnd))
-    case .stringAgg, .approxCountDistinct, .approxPercentile:
+    case .stringAgg, .approxCountDistinct, .approxPercentile, .arrayAgg, .percentileCont,
+        .percentileDisc:
         preconditionFailure("'\(call.function.rawValue)' in a condition")
     }
 }

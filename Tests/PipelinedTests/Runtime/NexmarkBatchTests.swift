@@ -89,12 +89,12 @@ struct NexmarkBatchTests {
     func crashes(_ name: String) throws {
         let golden = try NexmarkGolden(name, events: 20_000)
         var random = SeededRandom(seed: testSeed)
-        let spec = try Self.load(name, events: 20_000, batch: 800)
+        let spec = try Self.load(name, events: 20_000, batch: 300)
         for cut in [PowerCut.lost, .prefix] {
             var disk = try Self.freshDisk()
             var crashes = 0
             for seed in testSeed..<testSeed + 6 {
-                disk.crash(afterMutations: Int.random(in: 20...120, using: &random))
+                disk.crash(afterMutations: Int.random(in: 10...50, using: &random))
                 let outcome = EngineRun(spec: spec, fileSystem: disk, statePath: "/state").run()
                 guard disk.hasCrashed else {
                     guard case .finished = outcome else {
