@@ -40,7 +40,7 @@ struct WindowTests {
             return (aggregate, found.output.change)
         }
         let session = try aggregate("window: {session: {gap: 30m}}")
-        #expect(session.0.window == .session(gapMicros: 1_800_000_000))
+        #expect(session.0.window == .session(gapMicros: 1_800_000_000, maxMicros: nil))
         #expect(session.1 == .append)
         let days = try aggregate("window: {tumbling: 1d}, timezone: Europe/Berlin")
         #expect(days.0.timezone == "Europe/Berlin")

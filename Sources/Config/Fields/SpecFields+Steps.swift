@@ -190,9 +190,13 @@ extension SpecFields {
             SpecField(
                 "gap", .duration, required: true,
                 "A row that comes this long after the last one begins another session. The session "
-                    + "ends that long after its last row.", example: "gap: 30m")
-        ],
-        later: ["max"])
+                    + "ends that long after its last row.", example: "gap: 30m"),
+            SpecField(
+                "max", .duration,
+                "How long a session is at most: a row that comes this long after the first one begins "
+                    + "another session. Rows then wait until no earlier one can come.",
+                example: "max: 8h"),
+        ])
 
     package static let cumulative = FieldGroup(
         "cumulative", at: "steps.NAME.aggregate.window.cumulative",

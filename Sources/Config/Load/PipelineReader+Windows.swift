@@ -21,7 +21,16 @@ extension PipelineReader {
                     "gap", "must be above 0s", at: context.location(session.keyRange("gap"))))
             return nil
         }
-        return .session(gapMicros: gap)
+        guard session.has("max") else { return .session(gapMicros: gap, maxMicros: nil) }
+        guard let longest = session.duration("max") else { return nil }
+        guard longest >= gap else {
+            context.report(
+                .outOfRange(
+                    "max", "must be at least the gap",
+                    at: context.location(session.keyRange("max"))))
+            return nil
+        }
+        return .session(gapMicros: gap, maxMicros: longest)
     }
 
     /// `emit:`; what is usual when it is absent, nil when it was reported.

@@ -246,9 +246,10 @@ extension CanonicalEncoder {
                 write("inherited")
                 write(Int64(start))
                 write(Int64(end))
-            case .session(let gap):
+            case .session(let gap, let longest):
                 write("session")
                 write(gap)
+                write(longest) { $0.write($1) }
             }
             write(aggregate.groups) { $0.write($1.expression) }
             write(aggregate.calls) { $0.write($1) }

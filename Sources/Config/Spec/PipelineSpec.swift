@@ -333,8 +333,9 @@ package struct AggregateSpec: Hashable, Sendable {
         case cumulative(sizeMicros: Int64, everyMicros: Int64, offsetMicros: Int64)
         /// The input's windows, whose bounds are these columns of `inputSchema`.
         case inherited(start: Int, end: Int)
-        /// Rows of a group that are each less than the gap after another one.
-        case session(gapMicros: Int64)
+        /// Rows of a group that are each less than the gap after another one, and less than the longest
+        /// session after the first one.
+        case session(gapMicros: Int64, maxMicros: Int64?)
     }
     package var window: Window
     /// Over `inputSchema`.

@@ -4,9 +4,16 @@
 ///
 /// A row that is older than its split's watermark less grace is late, so that none touches a session
 /// that has fired (SEMANTICS 15). A row may join two sessions; they become one.
+///
+/// With a longest session, a row that comes that long after the first one begins another session. Which
+/// row is first is known once no earlier one can come: until then rows wait, in the order of time.
 package final class SessionAggregate: Operator {
     private let plan: AggregatePlan
     private let gap: Int64
+    /// No session is longer; nil for no bound.
+    private let longest: Int64?
+    /// Rows that wait for earlier ones; nil where they need not.
+    private let sorted: SortedRows?
     private let input: AggregateInput
     private let store: GroupStore
     private let results: WindowResults
@@ -33,6 +40,9 @@ package final class SessionAggregate: Operator {
     private var retired: [Int32] = []
     private var watermark = Int64.min
 
+    /// Of the entries of rows that wait; 0 has the sessions and ``ValueSets/part`` their values.
+    private static let waitingPart: UInt8 = 2
+
     private enum State {
         static let live: UInt8 = 1
         /// A checkpoint has it.
@@ -42,10 +52,16 @@ package final class SessionAggregate: Operator {
     /// - Parameters:
     ///   - plan: With bounds; its own window is not read.
     ///   - gapMicros: Above 0.
-    package init(_ plan: AggregatePlan, gapMicros: Int64) {
+    ///   - maxMicros: Above 0; nil for no bound.
+    package init(_ plan: AggregatePlan, gapMicros: Int64, maxMicros: Int64? = nil) {
         precondition(plan.hasBounds && gapMicros > 0, "sessions with gap \(gapMicros)")
+        precondition(maxMicros ?? 1 > 0, "sessions of \(maxMicros ?? 0)")
         self.plan = plan
         gap = gapMicros
+        longest = maxMicros
+        sorted = maxMicros.map { _ in
+            SortedRows(schema: plan.inputSchema, part: SessionAggregate.waitingPart)
+        }
         input = AggregateInput(plan)
         store = GroupStore(calls: plan.calls, mergesGroups: true)
         results = WindowResults(plan, codec: input.codec, store: store)
@@ -55,7 +71,10 @@ package final class SessionAggregate: Operator {
 
     private func end(_ session: Int32) -> Int64 {
         // Rows whose session would end beyond 64 bits are late.
-        lasts.base[Int(session)] + gap
+        let end = lasts.base[Int(session)] + gap
+        guard let longest else { return end }
+        let (bound, overflow) = starts.base[Int(session)].addingReportingOverflow(longest)
+        return overflow ? end : min(end, bound)
     }
 
     private func fireTime(_ session: Int32) -> Int64 {
@@ -67,6 +86,46 @@ package final class SessionAggregate: Operator {
 
     package func process(
         _ batch: Batch, input index: Int, now: Int64, to output: any OperatorOutput
+    ) {
+        guard let sorted else {
+            return place(batch, checksTime: true, now: now, to: output)
+        }
+        let fates = RowFates(count: batch.count)
+        let times = batch.times
+        let watermarks = batch.denseRowWatermarks
+        var late: [Int] = []
+        for row in 0..<batch.count
+        where !isTimely(row, times.integers, watermarks?.pointer(to: Int64.self), fates) {
+            late.append(row)
+        }
+        fates.giveLate(of: batch, to: output)
+        let timely =
+            late.isEmpty
+            ? batch : batch.selecting(RowSplit(failed: late, count: batch.count).good)
+        sorted.add(timely, input: index)
+    }
+
+    /// Whether a row is in time; its fate is noted.
+    @inline(__always)
+    private func isTimely(
+        _ row: Int, _ time: UnsafePointer<Int64>, _ rowWatermark: UnsafePointer<Int64>?,
+        _ fates: RowFates
+    ) -> Bool {
+        if let rowWatermark, isBehind(time[row], rowWatermark[row]) { return false }
+        guard !time[row].addingReportingOverflow(gap).overflow else { return false }
+        guard !isBehind(time[row], watermark) else {
+            fates.miss(row)
+            return false
+        }
+        fates.place(row)
+        return true
+    }
+
+    /// Adds rows to the sessions.
+    ///
+    /// - Parameter checksTime: Whether rows may be late.
+    private func place(
+        _ batch: Batch, checksTime: Bool, now: Int64, to output: any OperatorOutput
     ) {
         let rows = input.evaluate(batch, now: now, to: output)
         let count = rows.batch.count
@@ -83,13 +142,7 @@ package final class SessionAggregate: Operator {
         var merged: [Int32] = []
         for row in 0..<count {
             groups[row] = -1
-            if let rowWatermark, isBehind(time[row], rowWatermark[row]) { continue }
-            guard !time[row].addingReportingOverflow(gap).overflow else { continue }
-            guard !isBehind(time[row], watermark) else {
-                fates.miss(row)
-                continue
-            }
-            fates.place(row)
+            guard !checksTime || isTimely(row, time, rowWatermark, fates) else { continue }
             let session = session(of: key(keys[row]), at: time[row])
             while let next = follower(of: session) {
                 // What came before counts before, as it would in a batch of its own.
@@ -101,7 +154,7 @@ package final class SessionAggregate: Operator {
             groups[row] = session
         }
         update(rows, groups, flushed..<count, now: now)
-        fates.giveLate(of: rows.batch, to: output)
+        if checksTime { fates.giveLate(of: rows.batch, to: output) }
         giveChanges(merged, now: now, to: output)
     }
 
@@ -253,6 +306,13 @@ package final class SessionAggregate: Operator {
     package func advance(to watermark: Int64, now: Int64, to output: any OperatorOutput) {
         let previous = self.watermark
         self.watermark = watermark
+        if let sorted {
+            let (bound, overflow) = watermark.subtractingReportingOverflow(plan.graceMicros)
+            let isEnd = watermark == .max
+            if isEnd || !overflow, let rows = sorted.take(below: isEnd ? .max : bound) {
+                place(rows, checksTime: false, now: now, to: output)
+            }
+        }
         var ready: [Int32] = []
         while let time = due.earliest, time <= watermark, let session = due.popFirst() {
             let index = Int(session)
@@ -331,6 +391,7 @@ package final class SessionAggregate: Operator {
             states.base[Int(session)] |= State.captured
         }
         fresh.removeAll(keepingCapacity: true)
+        sorted?.capture(into: &changes)
         dropIdleKeys()
     }
 
@@ -356,6 +417,10 @@ package final class SessionAggregate: Operator {
     }
 
     package func restore(_ entry: StateEntry) throws(StateError) {
+        if entry.part == SessionAggregate.waitingPart {
+            guard let sorted else { throw .damagedEntry }
+            return try sorted.restore(entry)
+        }
         guard entry.part != 0 else {
             let session = known(try input.key(of: StringView(entry.key)), anchor: entry.time)
             var reader = ByteReader(entry.value)
@@ -394,7 +459,8 @@ package final class SessionAggregate: Operator {
 
     package var stateSize: StateSize {
         StateSize(
-            entries: store.liveCount - retired.count,
-            bytes: store.memoryBytes + results.memoryBytes + table.memoryBytes + heads.count * 64)
+            entries: store.liveCount - retired.count + (sorted?.count ?? 0),
+            bytes: store.memoryBytes + (sorted?.memoryBytes ?? 0) + results.memoryBytes
+                + table.memoryBytes + heads.count * 64)
     }
 }

@@ -141,7 +141,7 @@ enum GraphText {
                 " cumulative \(formatDuration(micros: size)) every \(formatDuration(micros: every))"
         }
         if case .inherited = aggregate.window { text += " of each window" }
-        if case .session(let gap) = aggregate.window {
+        if case .session(let gap, _) = aggregate.window {
             text += " sessions with gap \(formatDuration(micros: gap))"
         }
         if let timezone = aggregate.timezone { text += " in \(timezone)" }

@@ -332,7 +332,8 @@ struct GraphBuilder {
         }
         switch aggregate.window {
         case .none, .hopping: break
-        case .session(let gap): return SessionAggregate(plan, gapMicros: gap)
+        case .session(let gap, let longest):
+            return SessionAggregate(plan, gapMicros: gap, maxMicros: longest)
         case .cumulative(let size, let every, let offset):
             let grown = AggregatePlan.Window(
                 sizeMicros: size, everyMicros: every, offsetMicros: offset)

@@ -7,25 +7,34 @@ import Testing
 struct SessionAggregateTests {
     private static let gap: Int64 = 5
 
-    private static func make(_ key: [Int], grace: Int64) -> SessionAggregate {
+    private static func make(
+        _ key: [Int], grace: Int64, longest: Int64? = nil
+    ) -> SessionAggregate {
         let plan = Plans.aggregate(
             Reference.schema, by: key == [1] ? ["g": "g"] : ["k": "k", "g": "g"],
             compute: Reference.compute,
             window: AggregatePlan.Window(sizeMicros: 1, everyMicros: 1, offsetMicros: 0),
             grace: grace)
-        return SessionAggregate(plan, gapMicros: gap)
+        return SessionAggregate(plan, gapMicros: gap, maxMicros: longest)
     }
 
     /// Rows that wait, cut into sessions each time that somebody asks.
     struct Model {
         let key: [Int]
         let grace: Int64
+        let longest: Int64
         private var rows: [[Literal]: [Row]] = [:]
         private(set) var watermark = Int64.min
 
-        init(key: [Int], grace: Int64) {
+        init(key: [Int], grace: Int64, longest: Int64? = nil) {
             self.key = key
             self.grace = grace
+            self.longest = longest ?? .max / 2
+        }
+
+        private func end(_ session: [Row]) -> Int64 {
+            let times = session.map(\.time)
+            return min((times.max() ?? 0) + gap, (times.min() ?? 0) + longest)
         }
 
         mutating func add(_ row: Row) -> ReferenceWindows.Fate {
@@ -41,12 +50,14 @@ struct SessionAggregateTests {
             var fired: [(key: [Literal], row: Row)] = []
             for (key, all) in rows {
                 var rest: [Row] = []
-                for session in Model.sessions(all) {
-                    let end = (session.map(\.time).max() ?? 0) + gap
+                for session in sessions(all) {
+                    let end = end(session)
                     if end + grace <= watermark {
-                        fired.append((key, Model.result(key, session, all)))
+                        fired.append((key, result(key, session, all)))
                     } else {
-                        rest += all.filter { row in session.contains { $0.time == row.time } }
+                        rest += all.filter { row in
+                            session.contains { $0.time == row.time }
+                        }
                     }
                 }
                 rows[key] = rest.isEmpty ? nil : rest
@@ -57,10 +68,10 @@ struct SessionAggregateTests {
             }.map(\.row)
         }
 
-        private static func sessions(_ rows: [Row]) -> [[Row]] {
+        private func sessions(_ rows: [Row]) -> [[Row]] {
             var result: [[Row]] = []
             for row in rows.sorted(by: { $0.time < $1.time }) {
-                if let last = result.last?.last, row.time < last.time + gap {
+                if let session = result.last, row.time < end(session) {
                     result[result.count - 1].append(row)
                 } else {
                     result.append([row])
@@ -69,22 +80,38 @@ struct SessionAggregateTests {
             return result
         }
 
-        private static func result(_ key: [Literal], _ session: [Row], _ all: [Row]) -> Row {
+        private func result(_ key: [Literal], _ session: [Row], _ all: [Row]) -> Row {
             let start = session.map(\.time).min() ?? 0
-            let end = (session.map(\.time).max() ?? 0) + gap
+            let end = end(session)
             let bounds: [Literal] = [.timestamp(start), .timestamp(end)]
             // In the order in which they came.
-            let rows = all.filter { start <= $0.time && $0.time < end }.map(\.values)
-            return Row(values: key + bounds + Reference.results(rows), time: end - 1)
+            var rows = all.filter { start <= $0.time && $0.time < end }
+            if longest < .max / 2 {
+                // Or of their time, where they wait for it.
+                rows = rows.enumerated().sorted {
+                    $0.element.time != $1.element.time
+                        ? $0.element.time < $1.element.time : $0.offset < $1.offset
+                }.map(\.element)
+            }
+            return Row(values: key + bounds + Reference.results(rows.map(\.values)), time: end - 1)
         }
     }
 
     @Test("gives what a reference gives, over restarts", arguments: [[1], [0, 1]], [0, 3])
     func random(_ key: [Int], _ grace: Int64) throws {
+        try run(key, grace, longest: nil)
+    }
+
+    @Test("cuts sessions that would be longer than may be", arguments: [[1], [0, 1]], [0, 3])
+    func longest(_ key: [Int], _ grace: Int64) throws {
+        try run(key, grace, longest: 8)
+    }
+
+    private func run(_ key: [Int], _ grace: Int64, longest: Int64?) throws {
         for seed in testSeed..<testSeed + 8 {
             var random = SeededRandom(seed: seed)
-            var node = Self.make(key, grace: grace)
-            var model = Model(key: key, grace: grace)
+            var node = Self.make(key, grace: grace, longest: longest)
+            var model = Model(key: key, grace: grace, longest: longest)
             var state = KeptState()
             var highest: Int64 = 0
             for step in 0..<40 {
@@ -117,7 +144,7 @@ struct SessionAggregateTests {
                     node.capture(into: &changes)
                     state.apply(changes)
                     if Bool.random(using: &random) {
-                        node = Self.make(key, grace: grace)
+                        node = Self.make(key, grace: grace, longest: longest)
                         try state.restore(into: node, watermark: next, using: &random)
                     }
                 }
