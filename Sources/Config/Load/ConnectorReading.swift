@@ -10,7 +10,7 @@ extension LoadContext {
             $0.range.lowerBound < $1.range.lowerBound
         }
         guard let first = keys.first else {
-            // A connector that is not known, or not yet supported, has been reported.
+            // A connector that is not known, or that this version has not, has been reported.
             if !node.hasForeignKeys {
                 report(.noConnector(node.owner, at: location(node.start), names: names))
             }

@@ -232,7 +232,7 @@ final class VarianceAccumulator: Accumulator {
                 oddCounts[group] &+= weight
                 continue
             }
-            for _ in 0..<weight {
+            for _ in 0..<max(weight, 0) {
                 let smaller = Double(counts[group])
                 counts[group] &+= 1
                 sums[group] += x

@@ -9,26 +9,13 @@
 /// row is first is known once no earlier one can come: until then rows wait, in the order of time.
 package final class SessionAggregate: Operator {
     private let plan: AggregatePlan
-    private let gap: Int64
-    /// No session is longer; nil for no bound.
-    private let longest: Int64?
     /// Rows that wait for earlier ones; nil where they need not.
     private let sorted: SortedRows?
     private let input: AggregateInput
     private let store: GroupStore
     private let results: WindowResults
 
-    /// Group keys; the value is a place in `heads`.
-    private var table = KeyTable()
-    /// The first session of each key, −1 where it has none.
-    private var heads: [Int32] = []
-    private var idleKeys = 0
-
-    // By session. Sessions of a key are a list in order of time.
-    private let starts = GroupArray<Int64>(0)
-    private let lasts = GroupArray<Int64>(0)
-    private let nexts = GroupArray<Int32>(-1)
-    private let owners = GroupArray<Int32>(-1)
+    private let sessions: SessionLists
     private let states = GroupArray<UInt8>(0)
     /// When the session's entry in `due` is; other entries of it are stale.
     private let dueTimes = GroupArray<Int64>(.min)
@@ -57,8 +44,7 @@ package final class SessionAggregate: Operator {
         precondition(plan.hasBounds && gapMicros > 0, "sessions with gap \(gapMicros)")
         precondition(maxMicros ?? 1 > 0, "sessions of \(maxMicros ?? 0)")
         self.plan = plan
-        gap = gapMicros
-        longest = maxMicros
+        sessions = SessionLists(gapMicros: gapMicros, maxMicros: maxMicros)
         sorted = maxMicros.map { _ in
             SortedRows(schema: plan.inputSchema, part: SessionAggregate.waitingPart)
         }
@@ -69,16 +55,8 @@ package final class SessionAggregate: Operator {
 
     package var holdMicros: Int64 { plan.graceMicros }
 
-    private func end(_ session: Int32) -> Int64 {
-        // Rows whose session would end beyond 64 bits are late.
-        let end = lasts.base[Int(session)] + gap
-        guard let longest else { return end }
-        let (bound, overflow) = starts.base[Int(session)].addingReportingOverflow(longest)
-        return overflow ? end : min(end, bound)
-    }
-
     private func fireTime(_ session: Int32) -> Int64 {
-        let (time, overflow) = end(session).addingReportingOverflow(plan.graceMicros)
+        let (time, overflow) = sessions.end(session).addingReportingOverflow(plan.graceMicros)
         return overflow ? .max : time
     }
 
@@ -112,7 +90,7 @@ package final class SessionAggregate: Operator {
         _ fates: RowFates
     ) -> Bool {
         if let rowWatermark, isBehind(time[row], rowWatermark[row]) { return false }
-        guard !time[row].addingReportingOverflow(gap).overflow else { return false }
+        guard sessions.canHold(time[row]) else { return false }
         guard !isBehind(time[row], watermark) else {
             fates.miss(row)
             return false
@@ -143,8 +121,10 @@ package final class SessionAggregate: Operator {
         for row in 0..<count {
             groups[row] = -1
             guard !checksTime || isTimely(row, time, rowWatermark, fates) else { continue }
-            let session = session(of: key(keys[row]), at: time[row])
-            while let next = follower(of: session) {
+            let key = sessions.key(keys[row])
+            let session =
+                sessions.find(key, at: time[row]) ?? add(to: key, anchor: time[row])
+            while let next = sessions.follower(of: session) {
                 // What came before counts before, as it would in a batch of its own.
                 update(rows, groups, flushed..<row, now: now)
                 flushed = row
@@ -189,40 +169,6 @@ package final class SessionAggregate: Operator {
 
     // MARK: Sessions of a key
 
-    private func key(_ bytes: StringView) -> Int32 {
-        let hash = bytes.hash
-        let known = table.find(bytes, hash: hash)
-        if known >= 0 { return known }
-        table.insert(bytes, hash: hash, value: Int32(heads.count))
-        heads.append(-1)
-        idleKeys += 1
-        return Int32(heads.count - 1)
-    }
-
-    /// The session that a row at `time` is in, grown to hold it; a new one where none is near.
-    private func session(of key: Int32, at time: Int64) -> Int32 {
-        var session = heads[Int(key)]
-        while session >= 0 {
-            if time < starts.base[Int(session)] {
-                guard starts.base[Int(session)] < time + gap else { break }
-                starts.base[Int(session)] = time
-                return session
-            }
-            if time < end(session) {
-                lasts.base[Int(session)] = max(lasts.base[Int(session)], time)
-                return session
-            }
-            session = nexts.base[Int(session)]
-        }
-        return add(to: key, anchor: time)
-    }
-
-    /// The key's next session, when this one reaches it.
-    private func follower(of session: Int32) -> Int32? {
-        let next = nexts.base[Int(session)]
-        return next >= 0 && starts.base[Int(next)] < end(session) ? next : nil
-    }
-
     /// A session of one row, in its place in the key's list.
     ///
     /// - Parameter anchor: The row's time. It names the session in checkpoints: those of a key do not
@@ -230,50 +176,20 @@ package final class SessionAggregate: Operator {
     private func add(to key: Int32, anchor: Int64) -> Int32 {
         let session = store.allocate()
         let index = Int(session)
-        for array in [starts, lasts, dueTimes] { array.reserve(index + 1) }
-        for array in [nexts, owners] { array.reserve(index + 1) }
+        dueTimes.reserve(index + 1)
         states.reserve(index + 1)
-        starts.base[index] = anchor
-        lasts.base[index] = anchor
         states.base[index] = State.live
-        owners.base[index] = key
-        store.keys.base[index] = table.entries[Int(key)].key
+        sessions.add(session, to: key, at: anchor)
+        store.keys.base[index] = sessions.keyBytes(of: session)
         store.times.base[index] = anchor
-        link(session, to: key)
         fresh.append(session)
         schedule(session)
         return session
     }
 
-    private func link(_ session: Int32, to key: Int32) {
-        if heads[Int(key)] < 0 { idleKeys -= 1 }
-        var before: Int32 = -1
-        var after = heads[Int(key)]
-        while after >= 0 && starts.base[Int(after)] < starts.base[Int(session)] {
-            before = after
-            after = nexts.base[Int(after)]
-        }
-        nexts.base[Int(session)] = after
-        if before < 0 { heads[Int(key)] = session } else { nexts.base[Int(before)] = session }
-    }
-
-    private func unlink(_ session: Int32) {
-        let key = Int(owners.base[Int(session)])
-        let after = nexts.base[Int(session)]
-        if heads[key] == session {
-            heads[key] = after
-            if after < 0 { idleKeys += 1 }
-            return
-        }
-        var before = heads[key]
-        while nexts.base[Int(before)] != session { before = nexts.base[Int(before)] }
-        nexts.base[Int(before)] = after
-    }
-
     private func absorb(_ next: Int32, into session: Int32) {
         store.merge(next, into: session)
-        lasts.base[Int(session)] = max(lasts.base[Int(session)], lasts.base[Int(next)])
-        unlink(next)
+        sessions.absorb(next, into: session)
         states.base[Int(next)] &= ~State.live
         store.clear(next)
     }
@@ -293,7 +209,7 @@ package final class SessionAggregate: Operator {
 
     /// When the session ends, where that is to be seen, and then when it fires.
     private func dueTime(_ session: Int32, after watermark: Int64) -> Int64 {
-        let end = end(session)
+        let end = sessions.end(session)
         return plan.emission == .changes && end > watermark ? end : fireTime(session)
     }
 
@@ -335,25 +251,25 @@ package final class SessionAggregate: Operator {
                 schedule(session)
                 continue
             }
-            unlink(session)
+            sessions.unlink(session)
             states.base[Int(session)] &= ~State.live
             retire(session)
         }
     }
 
     private func isBefore(_ a: Int32, _ b: Int32) -> Bool {
-        let (first, second) = (end(a), end(b))
+        let (first, second) = (sessions.end(a), sessions.end(b))
         if first != second { return first < second }
         return StringView.compare(store.keys.base[Int(a)], store.keys.base[Int(b)]) < 0
     }
 
-    private func give(_ sessions: [Int32], now: Int64, to output: any OperatorOutput) {
-        guard !sessions.isEmpty else { return }
-        var groups = WindowResults.Groups(retained: table.arena.blocks)
-        for session in sessions {
+    private func give(_ given: [Int32], now: Int64, to output: any OperatorOutput) {
+        guard !given.isEmpty else { return }
+        var groups = WindowResults.Groups(retained: sessions.blocks)
+        for session in given {
             groups.append(
-                session, key: store.keys.base[Int(session)], start: starts.base[Int(session)],
-                end: end(session))
+                session, key: store.keys.base[Int(session)], start: sessions.start(session),
+                end: sessions.end(session))
         }
         results.give(groups, now: now, to: output)
     }
@@ -363,7 +279,7 @@ package final class SessionAggregate: Operator {
         var changed = merged.filter { results.isShown($0) }
         if plan.emission == .changes {
             let touched = results.takeTouched().filter { states.base[Int($0)] & State.live != 0 }
-            changed += touched.filter { end($0) <= watermark || results.isShown($0) }
+            changed += touched.filter { sessions.end($0) <= watermark || results.isShown($0) }
         }
         give(changed, now: now, to: output)
         for session in merged { retire(session) }
@@ -382,8 +298,7 @@ package final class SessionAggregate: Operator {
     package func capture(into changes: inout StateChanges) {
         store.capture(into: &changes) { session, bytes in
             results.write(session, to: &bytes)
-            bytes.append(littleEndian: starts.base[session])
-            bytes.append(littleEndian: lasts.base[session])
+            sessions.write(Int32(session), to: &bytes)
         }
         for session in retired { store.release(session) }
         retired.removeAll(keepingCapacity: true)
@@ -392,28 +307,7 @@ package final class SessionAggregate: Operator {
         }
         fresh.removeAll(keepingCapacity: true)
         sorted?.capture(into: &changes)
-        dropIdleKeys()
-    }
-
-    /// Makes the table anew without keys that have no session, when they are many.
-    private func dropIdleKeys() {
-        guard idleKeys > 64, idleKeys * 2 > heads.count else { return }
-        let old = (table: table, heads: heads)
-        table = KeyTable(capacity: heads.count - idleKeys)
-        heads.removeAll()
-        idleKeys = 0
-        for index in old.heads.indices where old.heads[index] >= 0 {
-            let entry = old.table.entries[index]
-            let key = Int32(heads.count)
-            table.insert(entry.key, hash: entry.hash, value: key)
-            heads.append(old.heads[index])
-            var session = old.heads[index]
-            while session >= 0 {
-                owners.base[Int(session)] = key
-                store.keys.base[Int(session)] = table.entries[Int(key)].key
-                session = nexts.base[Int(session)]
-            }
-        }
+        sessions.dropIdleKeys { store.keys.base[Int($0)] = $1 }
     }
 
     package func restore(_ entry: StateEntry) throws(StateError) {
@@ -425,12 +319,9 @@ package final class SessionAggregate: Operator {
             let session = known(try input.key(of: StringView(entry.key)), anchor: entry.time)
             var reader = ByteReader(entry.value)
             try results.read(session, from: &reader)
-            guard let start = reader.read(Int64.self), let last = reader.read(Int64.self),
-                start <= entry.time, entry.time <= last,
-                !last.addingReportingOverflow(gap).overflow
-            else { throw .damagedEntry }
-            starts.base[Int(session)] = start
-            lasts.base[Int(session)] = last
+            guard sessions.read(session, anchor: entry.time, from: &reader) else {
+                throw .damagedEntry
+            }
             try store.restore(session, from: &reader)
             return schedule(session)
         }
@@ -441,11 +332,9 @@ package final class SessionAggregate: Operator {
 
     /// The session of a checkpoint that `anchor` names.
     private func known(_ bytes: StringView, anchor: Int64) -> Int32 {
-        let key = key(bytes)
-        var session = heads[Int(key)]
-        while session >= 0 {
-            if store.times.base[Int(session)] == anchor { return session }
-            session = nexts.base[Int(session)]
+        let key = sessions.key(bytes)
+        if let known = sessions.first(of: key, where: { store.times.base[Int($0)] == anchor }) {
+            return known
         }
         let added = add(to: key, anchor: anchor)
         states.base[Int(added)] = State.live | State.captured
@@ -461,6 +350,6 @@ package final class SessionAggregate: Operator {
         StateSize(
             entries: store.liveCount - retired.count + (sorted?.count ?? 0),
             bytes: store.memoryBytes + (sorted?.memoryBytes ?? 0) + results.memoryBytes
-                + table.memoryBytes + heads.count * 64)
+                + sessions.memoryBytes)
     }
 }

@@ -4,10 +4,9 @@ import Store
 
 /// One epoch on its way to being committed, off the lane: sinks synced, record committed, sinks
 /// committed, in this order.
+// SAFETY: filled by the lane, then handed to one thread of the blocking pool, then read by the
+// lane after that thread has said that it is done.
 final class CheckpointJob: @unchecked Sendable {
-    // SAFETY: filled by the lane, then handed to one thread of the blocking pool, then read by the
-    // lane after that thread has said that it is done.
-
     private let journal: Journal
     private let cuts: [(name: String, cut: any SinkCut)]
     private let changes: [(node: String, changes: StateChanges)]

@@ -6,10 +6,9 @@ import Store
 import Synchronization
 
 /// A pipeline on the embedded engine: one lane, run in slices by a worker pool.
+// SAFETY: `graph` and the properties marked "lane" are touched by `runSlice` only, which the pool
+// runs on one thread at a time; everything else is immutable, atomic or under a mutex.
 final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
-    // SAFETY: `graph` and the properties marked "lane" are touched by `runSlice` only, which the pool
-    // runs on one thread at a time; everything else is immutable, atomic or under a mutex.
-
     let spec: PipelineSpec
     private let launch: PipelineLaunch
     private let services: EngineServices

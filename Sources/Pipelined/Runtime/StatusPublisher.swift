@@ -4,9 +4,9 @@ import Operators
 import Synchronization
 
 /// Copies a graph's figures to where other threads may read them.
+// SAFETY: `graph` and the rate's history are used by the lane only; what is published is under
+// the mutex.
 final class StatusPublisher: @unchecked Sendable {
-    // SAFETY: `graph` and the rate's history are used by the lane only; what is published is under
-    // the mutex.
     private let graph: Graph
     private let published: Mutex<PipelineStatus>
     private let publishedAt = Atomic<Int64>(0)
