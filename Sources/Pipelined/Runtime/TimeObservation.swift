@@ -35,7 +35,9 @@ enum TimeObservation {
     private static func observes(_ step: StepSpec) -> Bool {
         if step.expressions.contains(where: \.usesRowtime) { return true }
         switch step.verb {
-        case .none, .join, .parse, .unnest: return false
+        case .none, .parse, .unnest: return false
+        // Rows that wait for a table, or for its version of their time, go by it.
+        case .join(let join): return join.asOf != nil || join.waitMicros != nil
         case .aggregate(let aggregate): return aggregate.window != .none
         case .streamJoin, .deduplicate, .top, .over, .pattern: return true
         }
