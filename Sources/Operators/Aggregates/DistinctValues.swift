@@ -284,7 +284,7 @@ extension DistinctValues {
     /// Writes what the groups have seen since the last time, side by side for each group: the entries
     /// lie in the order of time, and are visited once in it.
     ///
-    /// - Parameter groups: All that may have seen something, each once.
+    /// - Parameter groups: All that may have seen something.
     /// - Returns: The buffer that ``capture(group:key:time:into:)`` points into.
     func beginCapture(_ groups: [Int32]) -> Buffer {
         var total = 0

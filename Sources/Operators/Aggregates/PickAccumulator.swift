@@ -158,7 +158,7 @@ final class PickAccumulator: Accumulator {
         if isSet.base[target] != 0 {
             let isLess: Bool
             let isEqual: Bool
-            if orderType == .string {
+            if orderType.storage == .view {
                 isLess = textRanks[source].lexicographicallyPrecedes(textRanks[target])
                 isEqual = textRanks[source] == textRanks[target]
             } else {
@@ -170,8 +170,8 @@ final class PickAccumulator: Accumulator {
         isSet.base[target] = 1
         ranks.base[target] = ranks.base[source]
         values.base[target] = values.base[source]
-        if orderType == .string { textRanks[target] = textRanks[source] }
-        if type == .string { texts[target] = texts[source] }
+        if orderType.storage == .view { textRanks[target] = textRanks[source] }
+        if type.storage == .view { texts[target] = texts[source] }
     }
 
     func write(_ group: Int, to bytes: inout [UInt8]) {

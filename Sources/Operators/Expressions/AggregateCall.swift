@@ -96,6 +96,19 @@ package struct AggregateCall: Hashable, Sendable {
         function.alwaysKeepsValues || takesBack && function.needsValuesToTakeBack
     }
 
+    /// Whether it adds up doubles, which over rows that may be taken back is done exactly.
+    package var sumsDoubles: Bool {
+        switch (function, argument?.type) {
+        case (.sum, .double), (.avg, .double): return true
+        case (.stddev, .double), (.stddevPop, .double), (.variance, .double), (.varPop, .double):
+            return true
+        case (.stddev, .decimal(let digits, _)), (.stddevPop, .decimal(let digits, _)),
+            (.variance, .decimal(let digits, _)), (.varPop, .decimal(let digits, _)):
+            return digits > 18
+        default: return false
+        }
+    }
+
     /// Every expression that is computed for each row.
     package var expressions: [BoundExpression] { [argument, order, filter].compactMap { $0 } }
 }

@@ -59,7 +59,7 @@ extension AggregateCall {
             filter.root.writeCanonical(into: &result)
         }
         // Only where it changes what is kept, so that other calls keep their fingerprint.
-        if keepsValues || (takesBack && isDistinct) { result += " back" }
+        if keepsValues || takesBack && (isDistinct || sumsDoubles) { result += " back" }
         return result + " \(type.name))"
     }
 

@@ -33,7 +33,7 @@ extension ExpressionBinding {
             return report(
                 "'\(name)' takes no ORDER BY", at: range,
                 help: function == .stringAgg
-                    ? "its texts are in the order of event time; or write "
+                    ? "its texts are in the order in which they come; or write "
                         + "array_join(array_agg(x ORDER BY y), ',')" : nil)
         }
         return insideAggregate { binding in

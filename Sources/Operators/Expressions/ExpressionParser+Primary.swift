@@ -253,7 +253,10 @@ extension ExpressionParser {
         of type: Syntax.TypeName, _ start: Int
     ) throws(ExpressionDiagnostic) -> Syntax.TypeName {
         var type = type
+        var depth = nesting
         while isSymbol(.leftBracket), isSymbol(.rightBracket, ahead: 1) {
+            depth += 1
+            guard depth <= ExpressionParser.depthMax else { throw unexpected("a simpler type") }
             advance()
             advance()
             type = Syntax.TypeName(

@@ -34,6 +34,8 @@ package final class AsOfJoin: Operator {
     private static let countPart: UInt8 = 1
 
     private static let batchRowsMax = 8192
+    /// Five minutes, as `max_future` of event times.
+    private static let aheadMicrosMax: Int64 = 300_000_000
 
     /// - Parameters:
     ///   - match: One expression over the input for each of the table's key columns, of its type.
@@ -73,7 +75,7 @@ package final class AsOfJoin: Operator {
         guard waits else { return join(rows, to: output) }
         let count = rows.batch.count
         let times = rows.batch.times
-        let asked = rows.columns[matchCount]
+        let asked = answerable(rows.columns[matchCount], now: now)
         let rowWatermarks = rows.batch.denseRowWatermarks
         let rowWatermark = rowWatermarks?.pointer(to: Int64.self)
         var passing: [Int] = []
@@ -90,6 +92,7 @@ package final class AsOfJoin: Operator {
             }
         }
         if keptCount > 0 { keep(rows, keptRow, keptCount, asked, times) }
+        // The rest have the versions of now.
         guard !passing.isEmpty else { return }
         let split = RowSplit(failed: passing, count: count)
         join(
@@ -98,6 +101,23 @@ package final class AsOfJoin: Operator {
                 columns: rows.columns.map {
                     $0.gathered(split.failed.pointer, count: passing.count)
                 }), to: output)
+    }
+
+    /// The times that are asked for, without those too far ahead of the clock to wait for: a row
+    /// holds back everything behind it as long as it waits.
+    private func answerable(_ asked: Column, now: Int64) -> Column {
+        let (latest, overflow) = now.addingReportingOverflow(AsOfJoin.aheadMicrosMax)
+        let count = asked.count
+        guard !overflow,
+            (0..<count).contains(where: { !asked.isNull($0) && asked.integers[$0] > latest })
+        else { return asked }
+        let validity = Buffer(capacity: count)
+        let isThere = validity.pointer(to: UInt8.self)
+        for row in 0..<count {
+            isThere[row] = !asked.isNull(row) && asked.integers[row] <= latest ? 1 : 0
+        }
+        return Column(
+            type: .timestamp, count: count, values: asked.values, validity: validity)
     }
 
     /// When a row may leave: once the watermark is behind this.
@@ -144,7 +164,11 @@ package final class AsOfJoin: Operator {
     }
 
     /// Gives rows the versions that are valid at the times they ask for.
-    private func join(_ rows: EvaluatedRows, to output: any OperatorOutput) {
+    ///
+    /// - Parameter bound: Rows that ask for this time or a later one have no partner.
+    private func join(
+        _ rows: EvaluatedRows, before bound: Int64 = .max, to output: any OperatorOutput
+    ) {
         let count = rows.batch.count
         let match = Array(rows.columns[..<matchCount])
         let asked = rows.columns[matchCount]
@@ -157,6 +181,7 @@ package final class AsOfJoin: Operator {
         for row in 0..<count {
             partners[row] = -1
             guard !asked.isNull(row), !match.contains(where: { $0.isNull(row) }) else { continue }
+            guard bound == .max || asked.integers[row] < bound else { continue }
             let version = history.find(keys.strings[row], at: asked.integers[row])
             guard version >= 0 else {
                 if !overflow && watermark != .max && asked.integers[row] < oldest {
@@ -192,7 +217,7 @@ package final class AsOfJoin: Operator {
                 let batch = store.batch(Array(ready[start..<end]))
                 let rows = EvaluatedRows(
                     evaluators, over: batch, now: now, schema: inputSchema, rejectingTo: output)
-                if rows.batch.count > 0 { join(rows, to: output) }
+                if rows.batch.count > 0 { join(rows, before: watermark, to: output) }
                 start = end
             }
             for slot in ready {

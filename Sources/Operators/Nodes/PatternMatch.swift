@@ -138,9 +138,10 @@ package final class PatternMatch: Operator {
     private func endOverdue(before time: Int64, now: Int64) {
         while let next = due.earliest, next < time {
             var overdue: [Int32] = []
+            var seen: Set<Int32> = []
             while let partition = due.pop(below: next + 1) {
                 guard let attempt = partitions[Int(partition)]?.attempt,
-                    dueTime(attempt) == next, !overdue.contains(partition)
+                    dueTime(attempt) == next, seen.insert(partition).inserted
                 else { continue }
                 overdue.append(partition)
             }

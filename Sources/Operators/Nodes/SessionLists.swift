@@ -5,8 +5,9 @@ final class SessionLists {
     private let longest: Int64?
     /// Keys; the value is a place in `heads`.
     private var table = KeyTable()
-    /// The first session of each key, −1 where it has none.
+    /// The first session of each key, −1 where it has none, and the last one.
     private var heads: [Int32] = []
+    private var tails: [Int32] = []
     private var idleKeys = 0
 
     // By session. Those of a key are a list in order of time and do not overlap.
@@ -25,7 +26,7 @@ final class SessionLists {
 
     /// What the keys lie in.
     var blocks: [Buffer] { table.arena.blocks }
-    var memoryBytes: Int { table.memoryBytes + heads.count * 64 }
+    var memoryBytes: Int { table.memoryBytes + heads.count * 72 }
 
     /// Whether a session with a row at `time` ends within 64 bits.
     func canHold(_ time: Int64) -> Bool { !time.addingReportingOverflow(gap).overflow }
@@ -49,6 +50,7 @@ final class SessionLists {
         if known >= 0 { return known }
         table.insert(bytes, hash: hash, value: Int32(heads.count))
         heads.append(-1)
+        tails.append(-1)
         idleKeys += 1
         return Int32(heads.count - 1)
     }
@@ -62,15 +64,17 @@ final class SessionLists {
     /// - Parameter moved: Gets each session with its key's new place.
     func dropIdleKeys(_ moved: (Int32, StringView) -> Void) {
         guard idleKeys > 64, idleKeys * 2 > heads.count else { return }
-        let old = (table: table, heads: heads)
+        let old = (table: table, heads: heads, tails: tails)
         table = KeyTable(capacity: heads.count - idleKeys)
         heads.removeAll()
+        tails.removeAll()
         idleKeys = 0
         for index in old.heads.indices where old.heads[index] >= 0 {
             let entry = old.table.entries[index]
             let key = Int32(heads.count)
             table.insert(entry.key, hash: entry.hash, value: key)
             heads.append(old.heads[index])
+            tails.append(old.tails[index])
             var session = old.heads[index]
             while session >= 0 {
                 owners.base[Int(session)] = key
@@ -83,8 +87,12 @@ final class SessionLists {
     // MARK: Sessions
 
     /// The session that a row at `time` is in, grown to hold it; nil where none is near.
+    ///
+    /// - Complexity: O(1) for a row of the last session or behind it, otherwise O(sessions of the key).
     func find(_ key: Int32, at time: Int64) -> Int32? {
+        let tail = tails[Int(key)]
         var session = heads[Int(key)]
+        if tail >= 0, starts.base[Int(tail)] <= time { session = tail }
         while session >= 0 {
             let index = Int(session)
             if time < starts.base[index] {
@@ -128,11 +136,14 @@ final class SessionLists {
         if heads[Int(key)] < 0 { idleKeys -= 1 }
         var before: Int32 = -1
         var after = heads[Int(key)]
+        let tail = tails[Int(key)]
+        if tail >= 0, starts.base[Int(tail)] < time { (before, after) = (tail, -1) }
         while after >= 0 && starts.base[Int(after)] < time {
             before = after
             after = nexts.base[Int(after)]
         }
         nexts.base[index] = after
+        if after < 0 { tails[Int(key)] = session }
         if before < 0 { heads[Int(key)] = session } else { nexts.base[Int(before)] = session }
     }
 
@@ -142,18 +153,24 @@ final class SessionLists {
         let after = nexts.base[Int(session)]
         if heads[key] == session {
             heads[key] = after
-            if after < 0 { idleKeys += 1 }
+            if after < 0 {
+                tails[key] = -1
+                idleKeys += 1
+            }
             return
         }
         var before = heads[key]
         while nexts.base[Int(before)] != session { before = nexts.base[Int(before)] }
         nexts.base[Int(before)] = after
+        if after < 0 { tails[key] = before }
     }
 
     /// Makes a session and the one that it has reached one.
     func absorb(_ next: Int32, into session: Int32) {
         lasts.base[Int(session)] = max(lasts.base[Int(session)], lasts.base[Int(next)])
-        unlink(next)
+        let after = nexts.base[Int(next)]
+        nexts.base[Int(session)] = after
+        if after < 0 { tails[Int(owners.base[Int(session)])] = session }
     }
 
     // MARK: State

@@ -86,6 +86,7 @@ package final class SpanAggregate: Operator {
         fates.giveLate(of: rows.batch, to: output)
         AggregateInput.rejectUnknown(
             unknown.sorted(), of: rows.batch, schema: plan.inputSchema, to: output)
+        give(results.takeEmptied(), now: now, to: output)
         if plan.emission == .changes {
             let ended = results.takeTouched().filter { store.times.base[Int($0)] <= watermark }
             give(ended, now: now, to: output)

@@ -59,6 +59,9 @@ package final class TableHistory {
 
     // MARK: Versions
 
+    /// The place of deletions of keys that a source did not have when it was read anew.
+    private static let absencePlace = UInt64.max
+
     /// Adds versions, each valid from its row's time.
     ///
     /// - Parameter isDeletion: One byte a row, 1 where the key has no row from then on.
@@ -79,18 +82,20 @@ package final class TableHistory {
     }
 
     /// Ends, at `time`, the rows of all keys for which `isThere` is false.
-    package func removeAbsent(at time: Int64, place: UInt64, isThere: (StringView) -> Bool) {
+    package func removeAbsent(at time: Int64, isThere: (StringView) -> Bool) {
         for number in 0..<keys.count where lasts.base[number] >= 0 {
             let last = Int(lasts.base[number])
             guard states.base[last] & State.isDeletion == 0 else { continue }
             let name = keys.entries[number].key
             if isThere(name) { continue }
-            put(name, row: nil, time: max(time, times.base[last]), place: place)
+            let end = max(time, times.base[last])
+            put(name, row: nil, time: end, place: TableHistory.absencePlace)
         }
     }
 
     private func put(_ name: StringView, row: StringView?, time: Int64, place: UInt64) {
         let number = Int(self.number(of: name))
+        if row != nil { dropAbsence(of: number) }
         var before = lasts.base[number]
         while before >= 0 && times.base[Int(before)] > time { before = previous.base[Int(before)] }
         if before >= 0 && times.base[Int(before)] == time {
@@ -105,6 +110,15 @@ package final class TableHistory {
         keyOf.base[Int(slot)] = Int32(number)
         markDirty(slot)
         link(slot, behind: before, number: number)
+    }
+
+    /// A key that has a row again was never deleted: its source was incomplete when it was read.
+    private func dropAbsence(of number: Int) {
+        let last = lasts.base[number]
+        guard last >= 0, places.base[Int(last)] == TableHistory.absencePlace,
+            states.base[Int(last)] & State.isDeletion != 0
+        else { return }
+        unlink(last)
     }
 
     /// Another row of the same key and time.
@@ -236,8 +250,17 @@ package final class TableHistory {
     /// than the history's length are let go; the one that was valid there stays.
     func pass(_ watermark: Int64, of reader: Int) {
         passed[reader] = watermark
+        if let lowest = passed.min() { letGo(behind: lowest) }
+    }
+
+    /// The table has reached `watermark`; that counts as long as no join has registered.
+    package func reach(_ watermark: Int64) {
+        if passed.isEmpty { letGo(behind: watermark) }
+    }
+
+    private func letGo(behind lowest: Int64) {
         // At the end of a stream nothing is asked for any more, and what is there stays.
-        guard let lowest = passed.min(), lowest != .max else { return }
+        guard lowest != .max else { return }
         let (bound, overflow) = lowest.subtractingReportingOverflow(historyMicros)
         guard !overflow else { return }
         floor = max(floor, bound)

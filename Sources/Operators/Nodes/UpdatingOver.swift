@@ -161,6 +161,7 @@ package final class UpdatingOver: Operator {
             old.ask(rowsBefore, affected.before)
             new.ask(rowsAfter, affected.after)
         }
+        let partitions = touched.map(\.partition)
         touched.removeAll(keepingCapacity: true)
         before.removeAll(keepingCapacity: true)
         let given = results(old, now: now, rejectingTo: nil)
@@ -172,6 +173,7 @@ package final class UpdatingOver: Operator {
             if state != RowState.fresh { store.remove(row) }
         }
         changed.removeAll(keepingCapacity: true)
+        for partition in partitions where ranking.rows(partition).isEmpty { letGo(partition) }
         store.compact()
     }
 

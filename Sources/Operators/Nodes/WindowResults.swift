@@ -29,6 +29,8 @@ final class WindowResults {
     /// nil with `emit: final`.
     private let shown: ShownRows?
     private var touched: TouchedGroups
+    /// Groups that were given and have no rows any more.
+    private var emptied: [Int32] = []
     private static let batchRowsMax = 8192
 
     init(_ plan: AggregatePlan, codec: KeyCodec, store: GroupStore) {
@@ -121,11 +123,23 @@ final class WindowResults {
     /// Notes that groups have changed, where changes are given.
     func touch(_ groups: UnsafePointer<Int32>, count: Int, now: Int64) {
         guard shown != nil else { return }
-        for row in 0..<count where groups[row] >= 0 { touched.add(groups[row], now: now) }
+        for row in 0..<count where groups[row] >= 0 {
+            touched.add(groups[row], now: now)
+            if store.rowCounts.base[Int(groups[row])] == 0, isShown(groups[row]) {
+                emptied.append(groups[row])
+            }
+        }
     }
 
     /// The groups that have changed since the last call, each once.
     func takeTouched() -> [Int32] { touched.take() }
+
+    /// The groups that have lost their last row since the last call: they are taken back at once, as a
+    /// group without rows is in no checkpoint.
+    func takeEmptied() -> [Int32] {
+        defer { emptied.removeAll(keepingCapacity: true) }
+        return emptied.filter { store.rowCounts.base[Int($0)] == 0 }
+    }
 
     /// When groups that have changed are to be given, by the clock.
     var nextTickAt: Int64? { touched.nextTick }

@@ -67,6 +67,7 @@ package final class WindowedAggregate: Operator {
         fates.giveLate(of: rows.batch, to: output)
         AggregateInput.rejectUnknown(
             unknown.sorted(), of: rows.batch, schema: plan.inputSchema, to: output)
+        give(results.takeEmptied(), now: now, to: output)
         if plan.emission == .changes {
             give(results.takeTouched().filter { hasEnded($0) }, now: now, to: output)
         }

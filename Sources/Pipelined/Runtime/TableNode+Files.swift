@@ -40,7 +40,7 @@ extension TableNode {
         let old = builder
         builder = fresh
         takeDifference(from: old)
-        history?.removeAbsent(at: now, place: .max) { fresh.row($0) != nil }
+        history?.removeAbsent(at: now) { fresh.row($0) != nil }
         hasRows = true
         self.signature = signature
         publish(fresh.finish())

@@ -68,9 +68,10 @@ extension TableNode {
 
     /// Sends watermarks on where they have risen.
     func sendWatermark(wallClock: Int64) {
-        guard main.isRead || versions.isRead else { return }
+        guard main.isRead || versions.isRead || history != nil else { return }
         let hasEnded = self.hasEnded
         let (watermark, isIdle) = reached(wallClock: wallClock)
+        history?.reach(watermark)
         if versions.isRead {
             // Who is silent keeps nobody waiting: as if there were no more versions.
             let known = hasEnded || isIdle ? Int64.max : watermark
@@ -103,7 +104,10 @@ extension TableNode {
             return earliest
         }
         var since = clocks.filter { !$0.hasEnded && !$0.isIdle }.map(\.lastRowsAt)
-        if clocks.isEmpty, sentVersions != .max { since.append(startedAt) }
+        let mayBecomeIdle =
+            main.isRead && !sentMain.isIdle && sentMain.watermark != .max
+            || versions.isRead && sentVersions != .max
+        if clocks.isEmpty, mayBecomeIdle { since.append(startedAt) }
         if let first = since.min() { earliest = min(earliest ?? .max, first + timeout) }
         return earliest
     }

@@ -26,7 +26,7 @@ final class TableNode {
     private var hasNewRows = false
     var builder: TableState.TableBuilder
     private(set) var state: TableState
-    /// The versions; nil where no join asks for them.
+    /// The versions of tables with a `history`, also before a join asks for them.
     private(set) var history: TableHistory?
     var pending = StateChanges()
     var changes: RowChanges

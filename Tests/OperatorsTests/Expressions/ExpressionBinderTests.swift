@@ -309,6 +309,8 @@ struct ExpressionBinderTests {
             #expect(problems.count == 1)
             #expect(problems[0].contains("nested more than 256 levels deep"))
         }
+        let arrays = "cast(price as bigint" + String(repeating: "[]", count: count) + ")"
+        #expect(Self.problems(arrays).count == 1)
         let long = String(repeating: "price = 1 or ", count: 4000) + "ok"
         #expect(Self.problems(long).isEmpty)
         #expect(Self.problems(String(repeating: " ", count: 70_000)).count == 1)

@@ -298,11 +298,35 @@ struct AsOfJoinTests {
         }
     }
 
+    @Test("a key that was absent once and is back was never gone")
+    func absentOnce() {
+        let node = Node(history: 1000, waits: false)
+        node.add([Self.version(1, 10, 1), Self.version(2, 10, 2)])
+        node.history.removeAbsent(at: 50) { _ in false }
+        node.add([Self.version(1, 10, 1)])
+        node.process([Self.row(1, 1, at: 60), Self.row(2, 2, at: 60)])
+        #expect(node.output.rows.map { $0.values[1] } == [.bigint(1)])
+    }
+
+    @Test("does not wait for times far ahead of the clock, which have no partner")
+    func farAhead() {
+        let node = Node(asOf: "asked", history: 1000, waits: true)
+        node.add([Self.version(1, 10, 1)])
+        let rows = [Int64.max / 2, 90].enumerated().map { index, asked in
+            Row(values: [.bigint(1), .bigint(Int64(index)), .timestamp(asked)], time: 60)
+        }
+        node.process(rows)
+        node.advance(to: 1000)
+        #expect(node.output.rows.map { $0.values[1] } == [.bigint(1)])
+        #expect(node.output.unmatched.map { $0.values[1] } == [.bigint(0)])
+        #expect(node.join.holdMicros == 0)
+    }
+
     @Test("ends what a file no longer has, and refuses state that is none")
     func absence() throws {
         let node = Node(history: 1000, waits: false)
         node.add([Self.version(1, 10, 1), Self.version(2, 10, 2)])
-        node.history.removeAbsent(at: 50, place: .max) { _ in false }
+        node.history.removeAbsent(at: 50) { _ in false }
         node.process([Self.row(1, 1, at: 49), Self.row(1, 2, at: 50), Self.row(2, 3, at: 60)])
         #expect(node.output.rows.map { $0.values[1] } == [.bigint(1)])
         var changes = StateChanges()

@@ -15,13 +15,14 @@ struct EngineRun {
     var commitsEachBatch = true
     var existing = ExistingOutput.refuse
     var state = StateDisposition.keep
+    var secondsMax: Int64 = 60
 
     enum Outcome {
         case finished(PipelineStatus)
         case failed(String)
     }
 
-    /// Blocks until the pipeline has ended, at most a minute.
+    /// Blocks until the pipeline has ended, or ``secondsMax`` have passed.
     func run() -> Outcome {
         do {
             let state = try StateDirectory.open(path: statePath, fileSystem: fileSystem)
@@ -44,13 +45,13 @@ struct EngineRun {
                         exit.withLock { $0 = outcome }
                         ended.signal()
                     }))
-            ended.wait(atMostMicros: 60_000_000)
+            ended.wait(atMostMicros: secondsMax * 1_000_000)
             switch exit.withLock({ $0 }) {
             case .finished: return .finished(pipeline.status)
             case .failed(let error): return .failed(error.message)
             case nil:
                 pipeline.stop(timeoutMicros: 1_000_000)
-                return .failed("did not end within a minute")
+                return .failed("did not end within \(secondsMax) s")
             }
         } catch let error as EngineError {
             return .failed(error.message)

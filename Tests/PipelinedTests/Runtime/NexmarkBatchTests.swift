@@ -60,7 +60,10 @@ struct NexmarkBatchTests {
     ) throws -> [String] {
         let disk = try freshDisk()
         let spec = try load(name, events: events, batch: batch)
-        let outcome = EngineRun(spec: spec, fileSystem: disk, statePath: "/state").run()
+        var run = EngineRun(spec: spec, fileSystem: disk, statePath: "/state")
+        // A checkpoint for each of 20,000 rows.
+        run.secondsMax = 600
+        let outcome = run.run()
         guard case .finished = outcome else {
             Issue.record("\(name) in batches of \(batch): \(outcome)")
             return []

@@ -45,7 +45,6 @@ final class CSVRowEncoder: RowEncoder {
 
     func begin(_ batch: Batch, operations: Buffer?) {
         precondition(batch.columns.count == columnCount, "columns \(batch.columns.count)")
-        self.batch = batch
         self.operations = operations
         var batch = batch
         batch.columns = batch.columns.map {

@@ -52,7 +52,6 @@ final class JSONRowEncoder: RowEncoder {
 
     func begin(_ batch: Batch, operations: Buffer?) {
         precondition(batch.columns.count == prefixRanges.count, "columns \(batch.columns.count)")
-        self.batch = batch
         self.operations = operations
         var batch = batch
         batch.columns = batch.columns.map {
