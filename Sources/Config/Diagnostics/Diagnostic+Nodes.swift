@@ -213,9 +213,10 @@ extension Diagnostic {
             ?? "'mode: upsert' with a 'key'"
         return Diagnostic(
             "the rows of '\(name)' change, and this sink only appends", at: place,
-            label: "aggregates without a window, joins without bounds, 'top' and 'keep: last' "
-                + "give changes",
-            help: "write \(upsert) or 'mode: changelog', or give the aggregate a 'window'")
+            label: "'pipelined explain' says which step makes them change",
+            help:
+                "write \(upsert) or 'mode: changelog'; rows are only added by an aggregate with a "
+                + "'window' and 'emit: final', a join with bounds, 'over' in the order of rowtime")
     }
 }
 

@@ -143,7 +143,8 @@ extension PipelineReader {
         case .csv(var csv):
             csv.columnCount = schema.fields.count
             format = .csv(csv)
-        case .json, .regex, .logfmt, .none: break
+        case .json: context.checkPaths(schema, reader)
+        case .regex, .logfmt, .none: break
         }
         return format
     }

@@ -40,6 +40,25 @@ extension LoadContext {
         return result
     }
 
+    /// Reports columns of JSON whose paths are one, or begin alike: a value is read once.
+    func checkPaths(_ schema: ReadSchema, _ node: FieldReader) {
+        let paths = schema.fields.map { (field: $0, path: $0.path.map { Array($0.utf8) }) }
+            .sorted { a, b in
+                a.path.lexicographicallyPrecedes(b.path) { $0.lexicographicallyPrecedes($1) }
+            }
+        // What begins with a path comes right behind it.
+        for (first, second) in zip(paths, paths.dropFirst())
+        where second.path.starts(with: first.path) {
+            let entry = node.namedEntries("schema").first { $0.key.text == second.field.name }
+            report(
+                .isNot(
+                    second.field.name,
+                    "has the path of '\(first.field.name)', or one that begins with it",
+                    at: entry.map { location($0.key) } ?? location(node.keyRange("schema")),
+                    help: "read the value once, and take its parts in a step"))
+        }
+    }
+
     private func readField(_ entry: LocatedEntry) -> FieldSpec? {
         let name = entry.key.text
         var hasOptions = false

@@ -54,9 +54,9 @@ struct CumulativeSpans: WindowSpans {
 
 /// Windows of whole days by the clocks of a place, where a day has 23 to 25 hours.
 ///
-/// They begin at offset + n days on these clocks; a time that a change of clocks skips or repeats is
-/// the moment that ``TimeZoneRules/microsecondsUTC(local:)`` says. Cumulative windows grow by time
-/// that has passed, up to the next one's start.
+/// They begin at offset + n days on these clocks, where a change of clocks repeats that time the first
+/// time; where it skips it, as ``TimeZoneRules/microsecondsUTC(local:)`` says. Cumulative windows grow
+/// by time that has passed, up to the next one's start.
 struct ZonedSpans: WindowSpans {
     let zone: TimeZoneRules
     let window: AggregatePlan.Window
@@ -130,7 +130,7 @@ struct ZonedSpans: WindowSpans {
 
         mutating func utc(_ local: Int64) -> Int64 {
             for entry in known where entry.local == local { return entry.utc }
-            let utc = zone.microsecondsUTC(local: local)
+            let utc = zone.firstMicrosecondsUTC(local: local)
             if known.count < Clock.knownMax {
                 known.append((local, utc))
             } else {

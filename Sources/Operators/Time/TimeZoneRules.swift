@@ -86,13 +86,26 @@ package final class TimeZoneRules: Sendable {
     ///
     /// - Complexity: O(log spans); does not allocate.
     package func microsecondsUTC(local micros: Int64) -> Int64 {
+        microsecondsUTC(local: micros, isFirst: false)
+    }
+
+    /// The same, with the first moment for a time that a change of clocks repeats: where a day begins.
+    package func firstMicrosecondsUTC(local micros: Int64) -> Int64 {
+        microsecondsUTC(local: micros, isFirst: true)
+    }
+
+    private func microsecondsUTC(local micros: Int64, isFirst: Bool) -> Int64 {
         if isUTC { return micros }
         let (seconds, _) = Timestamp.floorDivide(micros, Timestamp.microsPerSecond)
         // No offset is longer than a day, so one of these two holds at that moment.
         let before = Int64(offset(at: seconds &- 86_400))
         let after = Int64(offset(at: seconds &+ 86_400))
         var chosen = before
-        if before != after, Int64(offset(at: seconds &- after)) == after { chosen = after }
+        if before != after, Int64(offset(at: seconds &- after)) == after,
+            !isFirst || Int64(offset(at: seconds &- before)) != before
+        {
+            chosen = after
+        }
         return micros &- chosen &* Timestamp.microsPerSecond
     }
 

@@ -178,7 +178,7 @@ struct SpanAggregateTests {
     /// The windows of rows at some moments, `[start, end, rows]` in the order in which they fire.
     private static func windows(
         _ times: [String], days: Int64, every: Int64? = nil, offset: Int64 = 0,
-        isCumulative: Bool = false
+        isCumulative: Bool = false, zone: String = "Europe/Berlin"
     ) throws -> [[String]] {
         let day: Int64 = 86_400_000_000
         let window = AggregatePlan.Window(
@@ -186,7 +186,7 @@ struct SpanAggregateTests {
         let plan = Plans.aggregate(
             Schema.of(["k": .bigint]), by: [:], compute: ["rows": "count(*)"], window: window)
         let node = SpanAggregate(
-            plan, zone: try TimeZoneRules.named("Europe/Berlin"), window: window,
+            plan, zone: try TimeZoneRules.named(zone), window: window,
             isCumulative: isCumulative)
         let output = Collected()
         let rows = try times.map {
@@ -233,13 +233,26 @@ struct SpanAggregateTests {
                 ["2026-10-24T22:00:00Z", "2026-10-26T23:00:00Z", "1"],
                 ["2026-10-25T23:00:00Z", "2026-10-27T23:00:00Z", "1"],
             ])
-        // At 02:30, which is there twice: the second time.
+        // At 02:30, which is there twice: the first time.
         let offset = try Self.windows(
-            ["2026-10-25T00:45:00Z", "2026-10-25T01:30:00Z"], days: 1, offset: 9_000_000_000)
+            ["2026-10-25T00:15:00Z", "2026-10-25T00:45:00Z", "2026-10-25T01:30:00Z"], days: 1,
+            offset: 9_000_000_000)
         #expect(
             offset == [
-                ["2026-10-24T00:30:00Z", "2026-10-25T01:30:00Z", "1"],
-                ["2026-10-25T01:30:00Z", "2026-10-26T01:30:00Z", "1"],
+                ["2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z", "1"],
+                ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2"],
+            ])
+        // Where midnight itself comes twice.
+        let azores = try Self.windows(
+            [
+                "2026-10-24T23:59:59Z", "2026-10-25T00:00:00Z", "2026-10-25T00:59:59Z",
+                "2026-10-25T01:00:00Z", "2026-10-26T01:00:00Z",
+            ], days: 1, zone: "Atlantic/Azores")
+        #expect(
+            azores == [
+                ["2026-10-24T00:00:00Z", "2026-10-25T00:00:00Z", "1"],
+                ["2026-10-25T00:00:00Z", "2026-10-26T01:00:00Z", "3"],
+                ["2026-10-26T01:00:00Z", "2026-10-27T01:00:00Z", "1"],
             ])
         let grown = try Self.windows(
             ["2026-10-25T10:30:00Z"], days: 1, every: day / 2, isCumulative: true)
