@@ -4,7 +4,8 @@ extension ExpressionBinding {
         let name = call.name.lowercased()
         if let found = matchFunction(call, range) ?? rowFunction(call, range) { return found }
         guard let entry = FunctionCatalog.entry(name) else {
-            for argument in call.arguments { _ = bind(argument) }
+            // It may be meant as an aggregate, whose argument need not be grouped.
+            if grouping == nil { for argument in call.arguments { _ = bind(argument) } }
             return report(
                 "unknown function '\(call.name)'", at: call.nameRange,
                 help: FunctionAdvice.help(for: name))
@@ -243,38 +244,4 @@ extension ExpressionBinding {
         let type = ColumnType.decimal(precision: max(1, integral + kept), scale: kept)
         return call(function, [operand, bound], type, range)
     }
-}
-
-/// What to write instead of functions of other systems.
-private enum FunctionAdvice {
-    static func help(for name: String) -> String? {
-        if let other = elsewhere[name] { return "write \(other)" }
-        return NameSuggestion.help(for: name, among: FunctionCatalog.names)
-    }
-
-    private static let elsewhere = [
-        "if": "CASE WHEN … THEN … ELSE … END", "iif": "CASE WHEN … THEN … ELSE … END",
-        "ifnull": "coalesce(a, b)", "nvl": "coalesce(a, b)", "isnull": "x IS NULL",
-        "ucase": "upper(text)", "lcase": "lower(text)", "len": "length(text)",
-        "to_char": "date_format(timestamp, 'yyyy-MM-dd')",
-        "strftime": "date_format(timestamp, '%Y-%m-%d')",
-        "from_unixtime": "to_timestamp(seconds)",
-        "unix_timestamp": "extract(epoch FROM timestamp)",
-        "space": "repeat(' ', count)",
-        "parse_timestamp": "to_timestamp(text, 'pattern' [, 'zone'])",
-        "format_timestamp": "date_format(timestamp, 'pattern' [, 'zone'])",
-        "convert_tz": "date_format(timestamp, 'pattern', 'zone')",
-        "dayofweek": "day_of_week(timestamp), or extract(dow FROM timestamp)",
-        "dayname": "date_format(timestamp, 'EEEE')", "second": "extract(second FROM timestamp)",
-        "monthname": "date_format(timestamp, 'MMMM')",
-        "url_encode_param": "url_encode(text)", "url_decode_param": "url_decode(text)",
-        "parse_url": "url_extract_host(url) and its like", "regexp": "regexp_like(text, 'pattern')",
-        "timestampsub": "date_add('unit', -number, timestamp)",
-        "dateadd": "date_add('unit', number, timestamp)",
-        "datediff": "date_diff('day', from, to)",
-        "contains": "position(part IN text) > 0, or array_contains(array, value)",
-        "explode": "an 'unnest' step", "unnest": "an 'unnest' step",
-        "get_json_object": "json_value(json, '$.path')",
-        "to_number": "CAST(text AS bigint)",
-    ]
 }
