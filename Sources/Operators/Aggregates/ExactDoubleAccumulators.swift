@@ -68,17 +68,12 @@ final class ExactDoubleSumAccumulator: Accumulator {
         weights: UnsafePointer<Int32>?
     ) {
         guard let argument else { return }
-        let values = argument.doubles
-        let validity = argument.validityPointer
-        for row in 0..<count {
-            let group = Int(groups[row])
-            if group < 0 || validity?[row] == 0 { continue }
-            let weight = weights?[row] ?? 1
+        forEachDouble(groups, count: count, of: argument, weights: weights) { group, x, weight in
             counts.base[group] &+= Int64(weight)
-            if values[row].isFinite {
-                sums.add(values[row], to: group, weight: weight)
+            if x.isFinite {
+                sums.add(x, to: group, weight: weight)
             } else {
-                odd.add(values[row], to: group, weight: Int64(weight))
+                odd.add(x, to: group, weight: Int64(weight))
             }
         }
     }
@@ -156,31 +151,9 @@ final class ExactDoubleVarianceAccumulator: Accumulator {
         weights: UnsafePointer<Int32>?
     ) {
         guard let argument else { return }
-        if case .decimal(_, let scale) = argument.type {
-            let values = argument.decimals
-            add(groups, count, argument, weights) { Decimal38.double(values[$0], scale: scale) }
-        } else {
-            let values = argument.doubles
-            add(groups, count, argument, weights) { values[$0] }
-        }
-    }
-
-    @inline(__always)
-    private func add(
-        _ groups: UnsafePointer<Int32>, _ count: Int, _ argument: Column,
-        _ weights: UnsafePointer<Int32>?, _ value: (Int) -> Double
-    ) {
-        let validity = argument.validityPointer
-        for row in 0..<count {
-            let group = Int(groups[row])
-            if group < 0 || validity?[row] == 0 { continue }
-            let weight = weights?[row] ?? 1
-            let x = value(row)
+        forEachDouble(groups, count: count, of: argument, weights: weights) { group, x, weight in
             counts.base[group] &+= Int64(weight)
-            guard x.isFinite else {
-                odd.add(x, to: group, weight: Int64(weight))
-                continue
-            }
+            guard x.isFinite else { return odd.add(x, to: group, weight: Int64(weight)) }
             sums.add(x, to: group, weight: weight)
             squares.add(x, to: group, weight: weight)
         }

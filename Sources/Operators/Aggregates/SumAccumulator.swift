@@ -188,19 +188,13 @@ final class DoubleSumAccumulator: Accumulator {
         weights: UnsafePointer<Int32>?
     ) {
         guard let argument else { return }
-        let values = argument.doubles
-        let validity = argument.validityPointer
         let sums = sums.base
         let counts = counts.base
         let oddCounts = oddCounts.base
-        for row in 0..<count {
-            let group = Int(groups[row])
-            if group < 0 { continue }
-            if let validity, validity[row] == 0 { continue }
-            let weight = weights.map { Int64($0[row]) } ?? 1
-            sums[group] += weight == 1 ? values[row] : values[row] * Double(weight)
-            counts[group] &+= weight
-            if !values[row].isFinite { oddCounts[group] &+= weight }
+        forEachDouble(groups, count: count, of: argument, weights: weights) { group, x, weight in
+            sums[group] += weight == 1 ? x : x * Double(weight)
+            counts[group] &+= Int64(weight)
+            if !x.isFinite { oddCounts[group] &+= Int64(weight) }
         }
     }
 

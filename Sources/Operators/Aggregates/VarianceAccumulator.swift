@@ -204,33 +204,14 @@ final class VarianceAccumulator: Accumulator {
         weights: UnsafePointer<Int32>?
     ) {
         guard let argument else { return }
-        if case .decimal(_, let scale) = argument.type {
-            let values = argument.decimals
-            add(groups, count, argument, weights) { Decimal38.double(values[$0], scale: scale) }
-        } else {
-            let values = argument.doubles
-            add(groups, count, argument, weights) { values[$0] }
-        }
-    }
-
-    @inline(__always)
-    private func add(
-        _ groups: UnsafePointer<Int32>, _ count: Int, _ argument: Column,
-        _ weights: UnsafePointer<Int32>?, _ value: (Int) -> Double
-    ) {
         let counts = counts.base
         let sums = sums.base
         let squares = squares.base
         let oddCounts = oddCounts.base
-        let validity = argument.validityPointer
-        for row in 0..<count {
-            let group = Int(groups[row])
-            if group < 0 || validity?[row] == 0 { continue }
-            let x = value(row)
-            let weight = Int64(weights?[row] ?? 1)
+        forEachDouble(groups, count: count, of: argument, weights: weights) { group, x, weight in
             guard x.isFinite else {
-                oddCounts[group] &+= weight
-                continue
+                oddCounts[group] &+= Int64(weight)
+                return
             }
             for _ in 0..<max(weight, 0) {
                 let smaller = Double(counts[group])
