@@ -183,6 +183,28 @@ struct AccumulatorTests {
         }
     }
 
+    /// Of a group that has rows, values with a filter may be taken back before they come.
+    @Test(
+        "go on from below no values, over a restore",
+        arguments: [
+            (AggregateFunction.sum, ColumnType.bigint), (.avg, price), (.varPop, .bigint),
+            (.sum, .double), (.varPop, .double),
+        ])
+    func belowNone(_ function: AggregateFunction, _ type: ColumnType) {
+        let values: [Literal] = [2, 7, 2, 7].map { (value: Int64) in
+            switch type {
+            case .bigint: return .bigint(value)
+            case .double: return .double(Double(value))
+            default: return Self.cents(Int128(value))
+            }
+        }
+        for isRestored in [false, true] {
+            let text = result(
+                function, type, values, weights: [-1, -1, 1, 1], isRestored: isRestored)
+            #expect(text == "null", "restored: \(isRestored)")
+        }
+    }
+
     @Test("sum doubles exactly, whatever comes and goes on the way")
     func exactDoubles() {
         for seed in testSeed..<testSeed + 40 {

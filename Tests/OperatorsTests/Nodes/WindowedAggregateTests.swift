@@ -241,6 +241,25 @@ struct WindowedAggregateTests {
         }
     }
 
+    @Test("counts late rows that take others back, and gives the others to the late port")
+    func lateTakingBack() {
+        let aggregate = Self.aggregate(
+            Self.plan(size: 10, every: 10, compute: ["rows": "count(*)"]))
+        let output = Collected()
+        aggregate.advance(to: 20, now: 0, to: output)
+        var behind = Self.row("a", 1, n: 4, weight: -1)
+        behind.watermark = 15
+        let rows = [
+            behind, Self.row("b", 2, n: 9, weight: -1), Self.row("c", 3, n: 1),
+            Self.row("d", 25, n: 1),
+        ]
+        aggregate.process(Batch(rows, Self.counts), input: 0, now: 0, to: output)
+        #expect(output.lateCount == 2)
+        #expect(output.late.isEmpty && output.fired.map(\.values) == [rows[2].values])
+        aggregate.advance(to: .max, now: 0, to: output)
+        #expect(output.rows.map { $0.values[0] } == [.text("d")])
+    }
+
     @Test("takes rows back, forgets groups without any, sets unknown ones aside")
     func retractions() throws {
         let plan = Self.plan(
