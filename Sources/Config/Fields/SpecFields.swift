@@ -6,7 +6,7 @@ package enum SpecFields {
         within,
         aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern,
         parse, unnest, sink, fileSink, roll,
-        settings,
+        settings, onChange, rebuild,
         deadLetters, topic, retention, compaction,
     ]
 
@@ -122,8 +122,44 @@ package enum SpecFields {
                 "dead_letters", .mapping,
                 "How the rows that were set aside are kept; see *dead letters*.",
                 example: "dead_letters: {retention: 30d}"),
+            SpecField(
+                "on_change",
+                .either("one of `rebuild`, `discard`, `refuse`, or `{rebuild: {output: replace}}`"),
+                default: "rebuild",
+                "What becomes of state whose meaning a change of the spec alters: it is built anew from "
+                    + "history beside the running version, it is dropped, or the change is refused; see "
+                    + "*changing a running pipeline*.",
+                example: "on_change: discard"),
+            SpecField(
+                "replay_from",
+                .either("`earliest`, or a mapping with `timestamp` or `since`"),
+                "Where a rebuild begins when the history that made the state is no longer kept in full: "
+                    + "accepts that what is gone is missing in the new state.",
+                example: "replay_from: {since: 30d}"),
+            SpecField(
+                "approve", .choice(["auto", "manual"]), default: "auto",
+                "With `manual` a change of a running pipeline waits for `pipelined approve`.",
+                example: "approve: manual"),
         ],
-        later: ["on_change", "replay_from", "approve", "state_ttl", "lanes"])
+        later: ["state_ttl", "lanes"])
+
+    package static let onChange = FieldGroup(
+        "change", at: "settings.on_change",
+        [
+            SpecField(
+                "rebuild", .mapping, required: true, "How the state is built anew.",
+                example: "rebuild: {output: replace}")
+        ])
+
+    package static let rebuild = FieldGroup(
+        "rebuild", at: "settings.on_change.rebuild",
+        [
+            SpecField(
+                "output", .choice(["keep", "replace"]), default: "keep",
+                "Whether the output goes on where it stands, or is deleted and written anew from "
+                    + "history; the latter does not keep the old version running meanwhile.",
+                example: "output: replace")
+        ])
 
     package static let deadLetters = FieldGroup(
         "dead letters", at: "settings.dead_letters",

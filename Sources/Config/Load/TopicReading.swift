@@ -25,8 +25,8 @@ extension LoadContext {
         }
     }
 
-    /// `start:` or `stop:`; nil when reported.
-    private func readPosition(_ name: String, _ node: FieldReader) -> TopicPosition? {
+    /// `start:`, `stop:` or `replay_from:`; nil when reported.
+    func readPosition(_ name: String, _ node: FieldReader) -> TopicPosition? {
         guard let value = node.value(name) else { return nil }
         guard case .mapping = value.content else {
             guard let scalar = scalar(value, node.group[name]), let text = substitute(scalar) else {

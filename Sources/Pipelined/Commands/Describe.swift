@@ -50,6 +50,21 @@ enum DescriptionText {
         if let problem = answer["problem"]?["rendered"]?.text {
             blocks.append(problem.trimmingNewlines)
         }
+        let applies = (answer["applies"]?.array ?? []).map { apply -> JSONValue in
+            var object = apply.object ?? JSONObject()
+            let micros = apply["duration_micros"]?.integer ?? 0
+            object["took"] = .string(
+                micros < 1_000_000
+                    ? "\(micros / 1000) ms" : HumanText.duration(micros: micros))
+            return .object(object)
+        }
+        if !applies.isEmpty {
+            let columns = [
+                ("AT", "at"), ("GENERATION", "generation"), ("REVISION", "revision"),
+                ("RESULT", "result"), ("TOOK", "took"), ("STATE", "message"),
+            ]
+            blocks.append(table("changes", columns, applies, terminal))
+        }
         let events = answer["events"]?.array ?? []
         if !events.isEmpty {
             let lines = events.suffix(10).map { EventText.line($0, terminal) }
@@ -80,6 +95,8 @@ enum DescriptionText {
                     + HumanText.count(answer["lag"]?.integer ?? 0)
             ),
             ("history", StatusTable.history(answer["history"]) ?? "-"),
+            ("rebuild", rebuild(answer["rebuild"])),
+            ("plan", text("pending_plan")),
             (
                 "state",
                 "\(answer["state_entries"]?.integer ?? 0) entries, "
@@ -97,12 +114,24 @@ enum DescriptionText {
         for (label, value) in figures where value != "-" {
             lines.append("  \(label)\(String(repeating: " ", count: 12 - label.count))\(value)")
         }
-        for lost in answer["lost_state"]?.array ?? [] {
+        for fate in answer["last_change"]?.array ?? [] {
+            let reason = fate["reason"]?.text ?? ""
             lines.append(
-                "  state of '\(lost["node"]?.text ?? "")' was dropped by the last change: "
-                    + (lost["reason"]?.text ?? ""))
+                "  the last change: \(fate["kind"]?.text ?? "") '\(fate["node"]?.text ?? "")' "
+                    + (fate["fate"]?.text ?? "") + (reason.isEmpty ? "" : ", because \(reason)"))
         }
         return lines.joined(separator: "\n")
+    }
+
+    private static func rebuild(_ rebuild: JSONValue?) -> String {
+        guard let rebuild, let rows = rebuild["rows"]?.integer else { return "-" }
+        var text = "\(HumanText.count(rows)) rows of history read"
+        if let share = rebuild["share"]?.double { text += ", \(Int(share * 100)) %" }
+        if rebuild["caught_up"]?.bool == true { return text + ", caught up" }
+        if let left = rebuild["micros_left"]?.integer {
+            text += ", \(HumanText.duration(micros: left)) left"
+        }
+        return text
     }
 
     private static func checkpoint(_ checkpoint: JSONValue?) -> String {

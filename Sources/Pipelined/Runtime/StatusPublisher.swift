@@ -17,6 +17,9 @@ final class StatusPublisher: @unchecked Sendable {
     private var checkpointAt: Int64?
     private var checkpointMicros: Int64 = 0
     private var failure: EngineError?
+    /// Time that the lane has spent at work.
+    var busyMicros: Int64 = 0
+    private let rowsAtStart: Int64
 
     /// At most this often: a status costs a few microseconds.
     private static let intervalMicros: Int64 = 100_000
@@ -24,6 +27,7 @@ final class StatusPublisher: @unchecked Sendable {
 
     init(graph: Graph) {
         self.graph = graph
+        rowsAtStart = graph.sources.reduce(0) { $0 + $1.counters.rowsOut }
         var status = PipelineStatus()
         status.startedAt = WallClock.micros()
         published = Mutex(status)
@@ -69,6 +73,8 @@ final class StatusPublisher: @unchecked Sendable {
                 microsLeft: microsLeft(source.spec.name, progress, now: now))
         }
         status.rowsRead = graph.sources.reduce(0) { $0 + $1.counters.rowsOut }
+        status.busyMicros = busyMicros
+        status.rowsReadHere = status.rowsRead - rowsAtStart
         status.bytesRead = graph.sources.reduce(0) { $0 + $1.bytesRead }
         status.watermark = graph.sources.map(\.sentWatermark).min().flatMap { known($0) }
         status.lag = status.sources.reduce(0) { $0 + max(0, ($1.total ?? $1.done) - $1.done) }
