@@ -25,7 +25,8 @@ enum RebuildNews: Sendable {
 
 extension ControllerLoop {
     /// Begins what the plan says. What it will have meant is written down before it begins.
-    func apply(_ actions: [Action], _ now: Int64) {
+    func apply(_ planned: [Action], _ now: Int64) {
+        let actions = inTurn(planned)
         var changed = unwritten
         var before: [String: CatalogRecord] = [:]
         for action in actions {
@@ -38,6 +39,17 @@ extension ControllerLoop {
             return
         }
         for action in actions { begin(action) }
+    }
+
+    /// The actions that may be begun now: not more rebuilds than may be under way at once.
+    private func inTurn(_ actions: [Action]) -> [Action] {
+        var room =
+            options.rebuildsMax - records.values.count { $0.observed.rebuild != nil }
+        return actions.filter { action in
+            guard case .rebuild = action.kind else { return true }
+            room -= 1
+            return room >= 0
+        }
     }
 
     /// Notes in the catalog's record what an action is about to make true.

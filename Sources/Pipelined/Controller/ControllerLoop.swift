@@ -33,6 +33,9 @@ struct ControllerOptions: Sendable {
     var debounceMicrosMax: Int64 = 250_000
     /// The pause before a look that is to make sure.
     var confirmMicros: Int64 = 150_000
+    /// Rebuilds at once; others wait for their turn, so that memory does not grow with how many specs
+    /// a commit changes.
+    var rebuildsMax = 8
     /// How long a reload waits for files that somebody is writing.
     var busyMicrosMax: Int64 = 2_000_000
     var usesLeases = true
