@@ -180,6 +180,20 @@ extension Diagnostic {
             help: "write {name: \"\(text)\"}")
     }
 
+    /// `expression AS name`, which is SQL's way.
+    static func aliasedExpression(
+        _ expression: String, _ name: String, at place: FileLocation
+    ) -> Diagnostic {
+        let isPlain = expression.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+                || "_.() ".utf8.contains($0)
+        }
+        let value = isPlain ? expression : "\"\(expression.replacing("\"", with: "\\\""))\""
+        return Diagnostic(
+            "an item has no 'as'", at: place, label: "the name stands before the expression",
+            help: "write {\(name): \(value)}")
+    }
+
     static func sharedColumns(
         _ names: [String], left: String, right: String, select: String, at place: FileLocation
     ) -> Diagnostic {

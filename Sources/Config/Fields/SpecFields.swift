@@ -14,29 +14,32 @@ package enum SpecFields {
         "document", at: "",
         [
             SpecField(
-                "pipeline", .name, required: true,
+                "pipeline", .named(.pipeline), required: true,
                 "The pipeline's name: lower-case letters, digits and `-`, at most 63, unique in the "
                     + "directory.", example: "pipeline: ad-campaign-views"),
             SpecField(
                 "description", .text, "One line for people; no meaning.",
                 example: "description: Views per campaign"),
             SpecField(
-                "parameters", .mapping,
+                "parameters", .entries(.node, .constant),
                 "Typed constants, read in expressions as `$name`; `--param name=value` overrides "
                     + "one.", example: "parameters: {limit: 10000, region: eu}"),
             SpecField(
-                "sources", .mapping, "Streams, by name.",
+                "sources", .entries(.node, .group(source)), "Streams, by name.",
                 example: "sources: {events: {…}}"),
             SpecField(
-                "tables", .mapping, "Sources kept as the latest row per key, by name.",
+                "tables", .entries(.node, .group(table)),
+                "Sources kept as the latest row per key, by name.",
                 example: "tables: {campaigns: {…}}"),
             SpecField(
-                "steps", .mapping, "The work, by name.", example: "steps: {views: {…}}"),
+                "steps", .entries(.node, .group(step)), "The work, by name.",
+                example: "steps: {views: {…}}"),
             SpecField(
-                "sinks", .mapping, required: true, "Where results go, by name.",
+                "sinks", .entries(.node, .group(sink)), required: true,
+                "Where results go, by name.",
                 example: "sinks: {counts: {…}}"),
             SpecField(
-                "settings", .mapping, "How the pipeline runs.",
+                "settings", .group(settings), "How the pipeline runs.",
                 example: "settings: {checkpoint_interval: 1s}"),
         ],
         later: ["tests"])
@@ -88,7 +91,7 @@ package enum SpecFields {
                 "max_future", .duration, default: "5m",
                 "A timestamp further ahead of the clock does not move the watermark.",
                 example: "max_future: 1h"),
-        ])
+        ], rules: FieldRules(one: ["column", "expression"]))
 
     package static let metadata = FieldGroup(
         "metadata", at: "sources.NAME.metadata",
@@ -119,7 +122,7 @@ package enum SpecFields {
                 "Most bytes of state before the pipeline pauses with a reason.",
                 example: "memory_max: 512MiB"),
             SpecField(
-                "dead_letters", .mapping,
+                "dead_letters", .group(deadLetters),
                 "How the rows that were set aside are kept; see *dead letters*.",
                 example: "dead_letters: {retention: 30d}"),
         ],

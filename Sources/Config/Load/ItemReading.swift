@@ -41,7 +41,7 @@ extension LoadContext {
             return []
         case .sequence(let items):
             if items.isEmpty { report(.emptyList(field.name, at: location(value))) }
-            return items.flatMap { readItem($0, field: field) }
+            return withoutCuts(items).flatMap { readItem($0, field: field) }
         }
     }
 
@@ -114,8 +114,13 @@ extension ExpressionReader {
         let text = unquotedIdentifier(scalar.text)
         let isName = isOneIdentifier(text.replacing(".", with: "_"))
         if !isName, scope.matches(text).isEmpty, scalar.text == text {
-            context.report(.unnamedExpression(text, at: context.location(scalar)))
-            return []
+            guard let (expression, name) = sqlAlias(text) else {
+                context.report(.unnamedExpression(text, at: context.location(scalar)))
+                return []
+            }
+            context.report(
+                .aliasedExpression(expression, name, at: context.location(scalar)))
+            return [ResolvedItem(name: name, expression: nil, range: scalar.range)]
         }
         if let name = fieldName(text, in: scope) {
             let expression = bind(scalar, in: scope)
@@ -123,6 +128,17 @@ extension ExpressionReader {
         }
         if let entry = context.column(scalar, in: scope) { return [resolved(entry, scalar.range)] }
         return [ResolvedItem(name: text, expression: nil, range: scalar.range)]
+    }
+
+    /// The parts of `expression AS name`; nil for any other text.
+    private func sqlAlias(_ text: String) -> (expression: String, name: String)? {
+        let words = text.split(separator: " ")
+        guard words.count > 2, let name = words.last, words[words.count - 2].lowercased() == "as",
+            isOneIdentifier(unquotedIdentifier(String(name)))
+        else { return nil }
+        return (
+            words.dropLast(2).joined(separator: " "), unquotedIdentifier(String(name))
+        )
     }
 
     /// The name of the column that `user.id` gives where `user` is a struct and no node: `id`.

@@ -166,7 +166,10 @@ private struct YamlBuilder {
             let event = try events.next()
             if case .mappingEnd = event.kind {
                 let range = start.range.lowerBound..<event.range.upperBound
-                if start.isFlow { repairCommaCuts(&entries) }
+                if start.isFlow {
+                    repairCommaCuts(&entries)
+                    repairMissingBlanks(&entries)
+                }
                 var all = withoutDuplicates(entries)
                 let names = Set(all.map { Array($0.key.text.utf8) })
                 all += merged.filter { !names.contains(Array($0.key.text.utf8)) }
@@ -238,21 +241,44 @@ private struct YamlBuilder {
         while index < entries.count {
             let piece = entries[index]
             let isPiece =
-                piece.key.style == .plain && piece.value.isNull && piece.value.range.isEmpty
-                && (piece.key.text.hasSuffix(")") || piece.key.text.hasSuffix("'"))
+                piece.isPiece
+                && [")", "'", ">"].contains { piece.key.text.hasSuffix($0) }
             guard isPiece, let first = cutBeginning(before: index, in: entries) else {
                 index += 1
                 continue
             }
-            let range = entries[first].value.range.lowerBound..<piece.key.range.upperBound
+            let start = entries[first].value.range.lowerBound
+            var last = index
+            var text = cutText(from: start, to: piece)
+            // `f(g(a, b), c)`: the first piece that ends so is not always the last one.
+            while isCutText(text), last + 1 < entries.count, entries[last + 1].isPiece {
+                last += 1
+                text = cutText(from: start, to: entries[last])
+            }
+            let range = start..<entries[last].key.range.upperBound
             report(
                 .cutAtComma(
-                    key: entries[first].key.text,
-                    text: String(decoding: source.bytes[range], as: UTF8.self),
-                    at: source.location(range)))
+                    key: entries[first].key.text, text: text, at: source.location(range)))
             entries[first].value = LocatedValue(content: .broken, range: range)
-            entries.removeSubrange((first + 1)...index)
+            entries.removeSubrange((first + 1)...last)
             index = first + 1
+        }
+    }
+
+    private func cutText(from start: Int, to piece: LocatedEntry) -> String {
+        String(decoding: source.bytes[start..<piece.key.range.upperBound], as: UTF8.self)
+    }
+
+    /// Reports `{path:data/x.csv}`, of which YAML makes a key without a value.
+    private mutating func repairMissingBlanks(_ entries: inout [LocatedEntry]) {
+        for index in entries.indices {
+            guard let key = keyWithoutBlank(entries[index]) else { continue }
+            let written = entries[index].key
+            report(
+                .missingBlank(
+                    key: key.text, text: written.text, at: source.location(written.range)))
+            entries[index] = LocatedEntry(
+                key: key, value: LocatedValue(content: .broken, range: written.range))
         }
     }
 
@@ -263,7 +289,7 @@ private struct YamlBuilder {
         while candidate >= 0 {
             let entry = entries[candidate]
             if case .scalar(let scalar) = entry.value.content, !scalar.text.isEmpty {
-                return scalar.style == .plain && hasOpenMark(scalar.text) ? candidate : nil
+                return scalar.style == .plain && isCutText(scalar.text) ? candidate : nil
             }
             guard entry.value.isNull, entry.value.range.isEmpty else { return nil }
             candidate -= 1
@@ -279,6 +305,11 @@ private struct YamlBuilder {
         nodesLeft -= count
         if nodesLeft < 0 { throw .tooManyNodes(at: source.location(range)) }
     }
+}
+
+extension LocatedEntry {
+    /// Whether it is a text and nothing else, as a comma in braces leaves it.
+    fileprivate var isPiece: Bool { key.style == .plain && value.isNull && value.range.isEmpty }
 }
 
 /// Whether an expression's text ends within a quote or a parenthesis.
