@@ -132,13 +132,12 @@ extension ExpressionReader {
 
     /// The parts of `expression AS name`; nil for any other text.
     private func sqlAlias(_ text: String) -> (expression: String, name: String)? {
-        let words = text.split(separator: " ")
-        guard words.count > 2, let name = words.last, words[words.count - 2].lowercased() == "as",
-            isOneIdentifier(unquotedIdentifier(String(name)))
-        else { return nil }
-        return (
-            words.dropLast(2).joined(separator: " "), unquotedIdentifier(String(name))
-        )
+        guard let word = text.ranges(ignoringCaseOf: " as ").last else { return nil }
+        let expression = text[..<word.lowerBound].trimmingBlanks
+        let written = text[word.upperBound...].trimmingBlanks
+        let name = unquotedIdentifier(written)
+        guard !expression.isEmpty, name != written || isOneIdentifier(name) else { return nil }
+        return (expression, name)
     }
 
     /// The name of the column that `user.id` gives where `user` is a struct and no node: `id`.
@@ -168,5 +167,27 @@ extension ExpressionReader {
                     name.text.isEmpty ? "it has no letters" : "every row's event time has it",
                     at: context.location(name)))
         }
+    }
+}
+
+extension String {
+    /// Where an ASCII text stands, whatever its case.
+    fileprivate func ranges(ignoringCaseOf text: String) -> [Range<String.Index>] {
+        let wanted = text.lowercased()
+        return indices.compactMap { start in
+            guard let end = index(start, offsetBy: wanted.count, limitedBy: endIndex),
+                self[start..<end].lowercased() == wanted
+            else { return nil }
+            return start..<end
+        }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingBlanks: String {
+        var text = self
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
     }
 }

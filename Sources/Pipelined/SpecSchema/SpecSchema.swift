@@ -77,6 +77,12 @@ struct SpecSchemaBuilder {
             properties["tests"] = refer(to: "tests") { $0.tests() }
         }
         result["properties"] = .object(properties)
+        // `null:` as a key is YAML's nothing to editors; a pattern finds it, a name does not.
+        let odd = group.fields.filter { CoreValue(plain: $0.name) != .string }
+        if !odd.isEmpty {
+            result["patternProperties"] = .object(
+                JSONObject(odd.map { ("^\($0.name)$", .object(value($0.form))) }))
+        }
         let required = group.fields.filter(\.isRequired).map(\.name)
         if !required.isEmpty { result["required"] = .strings(required) }
         result["additionalProperties"] = false

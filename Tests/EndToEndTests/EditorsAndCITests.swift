@@ -20,6 +20,20 @@ struct SpecSchemaCheckTests {
     }
 }
 
+@Suite("A repository of pipelines")
+struct RepositoryExampleTests {
+    @Test("the commands of the page, of the workflow and of the hooks do what they say")
+    func example() throws {
+        let (status, output) = try Script.run(
+            "check-ci-example", [], in: try TemporaryFolder("repository"))
+        if status == Script.skipped {
+            print(output)
+            return
+        }
+        #expect(status == 0, "\(output)")
+    }
+}
+
 /// A script of the repository, run to its end.
 enum Script {
     /// What a script exits with where a program that it needs is not installed; it says which.
