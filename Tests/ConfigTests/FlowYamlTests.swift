@@ -75,13 +75,24 @@ struct FlowYamlTests {
             where: n > 1
             aggregate: {group_by: [id], compute: {n: count(*)}}
             """
-        let wrong = load(pipeline(step: step))
+        let sink = "from: out, stdout: {}, format: json, mode: changelog"
+        let wrong = load(pipeline(step: step, sink: sink))
         #expect(messages(wrong) == ["unknown column 'n'"])
         #expect(wrong.diagnostics.first?.help?.contains("'having'") == true)
         let right = load(
-            pipeline(
-                step: step.replacing("where", with: "having"),
-                sink: "from: out, stdout: {}, format: json, mode: changelog"))
+            pipeline(step: step.replacing("where", with: "having"), sink: sink))
         #expect(right.diagnostics.rendered == "")
+    }
+
+    @Test("costs no more than its length, however many texts are cut", .timeLimit(.minutes(1)))
+    func long() {
+        let open = Array(repeating: "f(a", count: 6_000).joined(separator: ", ")
+        let cut = Array(repeating: "f(a, b)", count: 3_000).joined(separator: ", ")
+        for items in [open, cut] {
+            let lists = load(pipeline(step: "from: known\nselect: [\(items)]"))
+            #expect(lists.diagnostics.hasErrors)
+            let maps = load(pipeline(step: "from: known\nadd: {z: f(f(, b), \(items)}"))
+            #expect(maps.diagnostics.hasErrors)
+        }
     }
 }

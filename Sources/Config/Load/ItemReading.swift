@@ -132,9 +132,14 @@ extension ExpressionReader {
 
     /// The parts of `expression AS name`; nil for any other text.
     private func sqlAlias(_ text: String) -> (expression: String, name: String)? {
-        guard let word = text.ranges(ignoringCaseOf: " as ").last else { return nil }
-        let expression = text[..<word.lowerBound].trimmingBlanks
-        let written = text[word.upperBound...].trimmingBlanks
+        let words = text.utf8.split(separator: UInt8(ascii: " "))
+        guard
+            let word = words.last(where: { word in
+                word.count == 2 && String(Substring(word)).lowercased() == "as"
+            })
+        else { return nil }
+        let expression = text[..<word.startIndex].trimmingBlanks
+        let written = text[word.endIndex...].trimmingBlanks
         let name = unquotedIdentifier(written)
         guard !expression.isEmpty, name != written || isOneIdentifier(name) else { return nil }
         return (expression, name)
@@ -166,19 +171,6 @@ extension ExpressionReader {
                     name.text,
                     name.text.isEmpty ? "it has no letters" : "every row's event time has it",
                     at: context.location(name)))
-        }
-    }
-}
-
-extension String {
-    /// Where an ASCII text stands, whatever its case.
-    fileprivate func ranges(ignoringCaseOf text: String) -> [Range<String.Index>] {
-        let wanted = text.lowercased()
-        return indices.compactMap { start in
-            guard let end = index(start, offsetBy: wanted.count, limitedBy: endIndex),
-                self[start..<end].lowercased() == wanted
-            else { return nil }
-            return start..<end
         }
     }
 }

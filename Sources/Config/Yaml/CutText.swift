@@ -1,4 +1,9 @@
 /// Text in braces and brackets that YAML cut at its commas, put together again to be shown.
+enum CutText {
+    /// The most pieces that are looked at for the end of one text: what is longer is not explained, and
+    /// a long list costs no more than its length.
+    static let piecesMax = 16
+}
 
 /// Whether a text ends within a quote, a parenthesis, or the brackets of a type.
 func isCutText(_ text: String) -> Bool { hasOpenMark(text) || hasOpenType(text) }
@@ -14,47 +19,22 @@ private func hasOpenType(_ text: String) -> Bool {
 }
 
 extension SourceText {
-    /// Where the pieces of a list stand that are one text without quotes, cut at its commas.
+    /// The pieces of a text without quotes that was cut at its commas: where the last one stands.
     ///
-    /// - Returns: The places in `items` of the first piece and the last one; nil where no item is cut.
-    func cutPieces(of items: [LocatedValue]) -> ClosedRange<Int>? {
-        for (first, item) in items.enumerated() {
-            guard let scalar = item.plainText, isCutText(scalar.text) else { continue }
-            for last in items.indices.dropFirst(first + 1) {
-                guard let piece = items[last].plainText else { break }
-                let range = scalar.range.lowerBound..<piece.range.upperBound
-                if !isCutText(String(decoding: bytes[range], as: UTF8.self)) {
-                    return first...last
-                }
-            }
+    /// - Parameters:
+    ///   - first: The range of the first piece.
+    ///   - rest: The ranges of the pieces behind it; at most ``CutText/piecesMax`` are looked at.
+    /// - Returns: A position in `rest`; nil where the first piece is whole, or no end is found.
+    func endOfCutText(_ first: Range<Int>, _ rest: some Sequence<Range<Int>>) -> Int? {
+        guard isCutText(text(first)) else { return nil }
+        for (index, piece) in rest.prefix(CutText.piecesMax).enumerated()
+        where !isCutText(text(first.lowerBound..<piece.upperBound)) {
+            return index
         }
         return nil
     }
-}
 
-extension LocatedValue {
-    fileprivate var plainText: LocatedScalar? {
-        if case .scalar(let scalar) = content, scalar.style == .plain { return scalar }
-        return nil
-    }
-}
-
-extension LoadContext {
-    /// The items of a list, with those in a broken value's place that are pieces of one text; these
-    /// are reported.
-    func withoutCuts(_ items: [LocatedValue]) -> [LocatedValue] {
-        var items = items
-        while let pieces = source.cutPieces(of: items) {
-            let range =
-                items[pieces.lowerBound].range
-                .lowerBound..<items[pieces.upperBound].range.upperBound
-            let text = String(decoding: source.bytes[range], as: UTF8.self)
-            report(.cutAtComma(key: nil, text: text, at: location(range)))
-            items[pieces.lowerBound] = LocatedValue(content: .broken, range: range)
-            items.removeSubrange((pieces.lowerBound + 1)...pieces.upperBound)
-        }
-        return items
-    }
+    func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 }
 
 /// A key without a value that holds its value: `path:data/x.csv` in braces.

@@ -247,26 +247,19 @@ private struct YamlBuilder {
                 index += 1
                 continue
             }
-            let start = entries[first].value.range.lowerBound
-            var last = index
-            var text = cutText(from: start, to: piece)
             // `f(g(a, b), c)`: the first piece that ends so is not always the last one.
-            while isCutText(text), last + 1 < entries.count, entries[last + 1].isPiece {
-                last += 1
-                text = cutText(from: start, to: entries[last])
-            }
-            let range = start..<entries[last].key.range.upperBound
+            let value = entries[first].value.range
+            let rest = entries[(first + 1)...].lazy.prefix { $0.isPiece }.map(\.key.range)
+            let last = source.endOfCutText(value, rest).map { first + 1 + $0 } ?? index
+            let range = value.lowerBound..<entries[last].key.range.upperBound
             report(
                 .cutAtComma(
-                    key: entries[first].key.text, text: text, at: source.location(range)))
+                    key: entries[first].key.text, text: source.text(range),
+                    at: source.location(range)))
             entries[first].value = LocatedValue(content: .broken, range: range)
             entries.removeSubrange((first + 1)...last)
             index = first + 1
         }
-    }
-
-    private func cutText(from start: Int, to piece: LocatedEntry) -> String {
-        String(decoding: source.bytes[start..<piece.key.range.upperBound], as: UTF8.self)
     }
 
     /// Reports `{path:data/x.csv}`, of which YAML makes a key without a value.
@@ -286,7 +279,7 @@ private struct YamlBuilder {
     /// pieces without a value may stand between.
     private func cutBeginning(before index: Int, in entries: [LocatedEntry]) -> Int? {
         var candidate = index - 1
-        while candidate >= 0 {
+        while candidate >= 0, index - candidate <= CutText.piecesMax {
             let entry = entries[candidate]
             if case .scalar(let scalar) = entry.value.content, !scalar.text.isEmpty {
                 return scalar.style == .plain && isCutText(scalar.text) ? candidate : nil
