@@ -66,8 +66,8 @@ struct SpecSchemaTests {
             if case .string(let target)? = value["$ref"] {
                 found.insert(String(target.dropFirst("#/definitions/".count)))
             }
-            value.array?.forEach(walk)
-            value.object?.members.forEach { walk($0.value) }
+            for element in value.array ?? [] { walk(element) }
+            for member in value.object?.members ?? [] { walk(member.value) }
         }
         walk(schema)
         #expect(found == Set(definitions.members.map(\.key)))
