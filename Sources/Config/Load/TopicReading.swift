@@ -46,7 +46,7 @@ extension LoadContext {
         }
         guard let reader = FieldReader(value, SpecFields.topicPosition, owner: "'\(name)'", self)
         else { return nil }
-        let given = SpecFields.topicPosition.fields.map(\.name).filter(reader.has)
+        let given = SpecFields.topicPosition.rules.one.filter(reader.has)
         guard given.count == 1 else {
             if !given.isEmpty || !reader.hasForeignKeys {
                 report(
