@@ -33,6 +33,7 @@ enum DescriptionText {
                 [
                     ("NAME", "name"), ("IN", "rows_in"), ("OUT", "rows_out"), ("LATE", "late"),
                     ("UNMATCHED", "unmatched"), ("INVALID", "invalid"), ("STATE", "state_entries"),
+                    ("BYTES", "state_bytes"), ("RATE", "rate"), ("WATERMARK", "watermark"),
                 ]
             ),
             (
@@ -44,7 +45,7 @@ enum DescriptionText {
             ),
         ]
         for (key, columns) in parts {
-            let rows = answer[key]?.array ?? []
+            let rows = (answer[key]?.array ?? []).map(withRate)
             if !rows.isEmpty { blocks.append(table(key, columns, rows, terminal)) }
         }
         if let problem = answer["problem"]?["rendered"]?.text {
@@ -73,6 +74,13 @@ enum DescriptionText {
         return blocks.joined(separator: "\n\n")
     }
 
+    /// A row of figures with its rate as people read it.
+    private static func withRate(_ row: JSONValue) -> JSONValue {
+        guard var object = row.object, let rate = row["rows_per_second"]?.double else { return row }
+        object["rate"] = .string(HumanText.count(rate) + "/s")
+        return .object(object)
+    }
+
     private static func head(_ answer: JSONValue, _ terminal: Terminal) -> String {
         func text(_ key: String) -> String { answer[key]?.text ?? "-" }
         var lines = [terminal.styled(text("name"), .bold)]
@@ -87,7 +95,7 @@ enum DescriptionText {
                     ? "\(generation)" : "\(generation), of which \(observed) runs"
             ),
             ("revision", text("revision")), ("started", text("started_at")),
-            ("watermark", text("watermark")),
+            ("watermark", watermark(answer)),
             (
                 "rows",
                 "\(answer["rows"]?.integer ?? 0) read, "
@@ -121,6 +129,18 @@ enum DescriptionText {
                     + (fate["fate"]?.text ?? "") + (reason.isEmpty ? "" : ", because \(reason)"))
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// With what holds it back: the source, and the split of that.
+    private static func watermark(_ answer: JSONValue) -> String {
+        let text = answer["watermark"]?.text ?? "-"
+        let sources = answer["sources"]?.array ?? []
+        let held = answer["watermark_held_by"]?.text
+        let source =
+            sources.first { $0["name"]?.text == held } ?? (sources.count == 1 ? sources[0] : nil)
+        let split = source?["held_by"]?.text
+        guard let name = held ?? (split == nil ? nil : source?["name"]?.text) else { return text }
+        return "\(text), held back by source '\(name)'" + (split.map { " (\($0))" } ?? "")
     }
 
     private static func rebuild(_ rebuild: JSONValue?) -> String {

@@ -28,7 +28,8 @@ enum StatusJSON {
             ("last_error", .optional(view.lastError)), ("next_retry_at", time(view.retryAt)),
             ("rows_per_second", .number(status?.rowsPerSecond ?? 0)),
             ("rows", .integer(status?.rowsRead ?? 0)), ("bytes", .integer(status?.bytesRead ?? 0)),
-            ("watermark", time(status?.watermark)), ("lag", .integer(status?.lag ?? 0)),
+            ("watermark", time(status?.watermark)),
+            ("watermark_held_by", .optional(status?.heldBy)), ("lag", .integer(status?.lag ?? 0)),
             ("state_entries", .count(status?.stateEntries ?? 0)),
             ("state_bytes", .count(status?.stateBytes ?? 0)),
             ("late", .integer(status?.late ?? 0)),
@@ -120,7 +121,8 @@ enum StatusJSON {
             "rows_out": .integer(node.rowsOut), "late": .integer(node.late),
             "unmatched": .integer(node.unmatched), "forgotten": .integer(node.forgotten),
             "invalid": .integer(node.invalid),
-            "state_entries": .count(node.stateEntries),
+            "state_entries": .count(node.stateEntries), "state_bytes": .count(node.stateBytes),
+            "rows_per_second": .number(node.rowsPerSecond), "watermark": time(node.watermark),
         ]
     }
 

@@ -150,6 +150,8 @@ struct PipelineStatus: Sendable {
     var rowsReadHere: Int64 = 0
     /// The lowest watermark of the sources; nil before the first row.
     var watermark: Int64?
+    /// The source that holds the watermark back, where there are several and one does.
+    var heldBy: String?
     /// Input that is there and not yet read, bytes (files) or rows.
     var lag: Int64 = 0
     var stateEntries: Int = 0
@@ -198,6 +200,11 @@ struct NodeStatus: Sendable {
     var forgotten: Int64 = 0
     var invalid: Int64 = 0
     var stateEntries: Int = 0
+    var stateBytes: Int = 0
+    /// Rows that came in per second, over the last seconds.
+    var rowsPerSecond: Double = 0
+    /// What its verb has reached; nil before the first row.
+    var watermark: Int64?
 }
 
 struct SinkStatus: Sendable {
