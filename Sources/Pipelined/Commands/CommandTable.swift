@@ -4,7 +4,7 @@ enum CommandTable {
         .serve, .run(RunCommand.run),
         .validate, .explain, .graph, .diff,
         .status, .describe, .events, .wait, .tap, .metrics,
-        .reload, .pause, .resume, .restart, .reset,
+        .reload, .pause, .resume, .restart, .reset, .backup, .restore,
         .topics, .produce, .consume, .deadLetters,
         .version, .help, .completion,
     ]
