@@ -225,8 +225,7 @@ package final class StateDirectory: Sendable {
     }
 
     /// Creates the folder and those above it that are missing.
-    static func createPath(_ path: String, _ fileSystem: any FileSystem) throws(StoreError)
-    {
+    static func createPath(_ path: String, _ fileSystem: any FileSystem) throws(StoreError) {
         if try fileSystem.status(path: path)?.kind == .directory { return }
         let parent = directory(of: path)
         if parent != path, parent != "." { try createPath(parent, fileSystem) }

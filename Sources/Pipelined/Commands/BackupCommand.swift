@@ -96,7 +96,8 @@ extension Command {
         let bytes = answer["bytes"]?.integer ?? 0
         let linked = answer["linked_bytes"]?.integer ?? 0
         let held = Double(answer["held_micros"]?.integer ?? 0) / 1000
-        var text = "\(answer["directory"]?.text ?? ""): \(answer["files"]?.integer ?? 0) files, "
+        var text =
+            "\(answer["directory"]?.text ?? ""): \(answer["files"]?.integer ?? 0) files, "
             + HumanText.bytes(bytes)
         if linked > 0 { text += ", \(HumanText.bytes(linked)) of it shared with the state" }
         if held > 0 { text += "; commits were held for \(HumanText.fixed(held, 1)) ms" }

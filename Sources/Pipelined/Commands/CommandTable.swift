@@ -4,7 +4,8 @@ enum CommandTable {
         .serve, .run(RunCommand.run),
         .validate, .explain, .graph, .diff,
         .status, .describe, .events, .wait, .tap, .metrics,
-        .reload, .pause, .resume, .restart, .reset, .backup, .restore,
+        .reload, .pause, .resume, .restart, .reset,
+        .backup, .restore, .doctor,
         .topics, .produce, .consume, .deadLetters,
         .version, .help, .completion,
     ]

@@ -27,7 +27,8 @@ final class Daemon: Sendable {
     init(_ configuration: ServeConfiguration, log: Log) throws(ControlFailure) {
         self.log = log
         let state = try storing { () throws(StoreError) in
-            try StateDirectory.open(path: configuration.state, fileSystem: GatedFileSystem(SystemFileSystem()))
+            try StateDirectory.open(
+                path: configuration.state, fileSystem: GatedFileSystem(SystemFileSystem()))
         }
         self.state = state
         let parts: (store: CatalogStore, socket: ControlSocket, topics: TopicService)
@@ -137,6 +138,16 @@ final class Daemon: Sendable {
             }
             return loop
         }
+    }
+
+    /// How long the controller has not come round; see ``Controller/silentMicros``.
+    var silentMicros: Int64 { controller.silentMicros }
+
+    /// How things stand, in a few words.
+    var summary: String {
+        let views = controller.view.pipelines.values
+        let ready = views.count { $0.conditions[.ready].isTrue }
+        return "\(ready) of \(views.count) pipelines ready"
     }
 
     /// Looks at the specs now; `done` is called on the controller's thread.
