@@ -49,6 +49,9 @@ struct MetricsText {
         gauge("reconciling", "Whether something is being done about it.", rows) { view, _ in
             view.conditions[.reconciling].isTrue ? 1 : 0
         }
+        gauge("held", "Whether somebody has paused or suspended it.", rows) { view, _ in
+            view.phase == .paused || view.phase == .suspended ? 1 : 0
+        }
         gauge("spec_invalid", "Whether its file's present text does not count.", rows) { view, _ in
             view.problem == nil ? 0 : 1
         }
