@@ -32,7 +32,9 @@ struct DoctorTests {
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(finding.level == level, "\(finding)", sourceLocation: sourceLocation)
-        #expect(text.isEmpty || finding.text.contains(text), "\(finding)", sourceLocation: sourceLocation)
+        #expect(
+            text.isEmpty || finding.text.contains(text), "\(finding)",
+            sourceLocation: sourceLocation)
         #expect((finding.remedy == nil) == (level == .ok), sourceLocation: sourceLocation)
     }
 

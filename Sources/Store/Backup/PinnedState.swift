@@ -23,6 +23,7 @@ final class PinnedState {
     private let fileSystem: any FileSystem
     private let gated: GatedFileSystem?
     private var staged: [FileIdentity: String] = [:]
+    private var nextNumber = 0
 
     private var staging: String { "\(state)/\(StateDirectory.stagingName)" }
 
@@ -41,13 +42,7 @@ final class PinnedState {
         do throws(StoreError) {
             try FolderRemoval.remove(staging, fileSystem)
             try fileSystem.createDirectory(staging, permissions: 0o700)
-            // Before anything is held up, so that little is left to do then.
-            for file in try StateSurvey.run(self.state, fileSystem).files where file.isFinal {
-                // One that has gone since is not in the next survey either.
-                do throws(StoreError) { _ = try stage(file) } catch {
-                    guard error.kind == .notFound else { throw error }
-                }
-            }
+            try stageEarly()
             heldMicros = try gated.holding(atMostMicros: heldMicrosMax) { () throws(StoreError) in
                 try pin(gated, heldMicrosMax)
             }.heldMicros
@@ -75,11 +70,33 @@ final class PinnedState {
         }
     }
 
+    /// Gives files that never change their second names before anything is held up, so that little is
+    /// left to do then.
+    private func stageEarly() throws(StoreError) {
+        // A folder that goes meanwhile only costs time later.
+        guard let survey = try? StateSurvey.run(state, fileSystem) else { return }
+        for file in survey.files where file.isFinal { try stageEarly(file) }
+    }
+
+    /// Others may remove or replace the file. One that has gone is not in the next survey either.
+    private func stageEarly(_ file: StateSurvey.File) throws(StoreError) {
+        do throws(StoreError) {
+            let path = try stage(file)
+            let status = try fileSystem.status(path: path)
+            guard status.map(FileIdentity.init) != FileIdentity(file.status) else { return }
+            // Another file had the name by then.
+            staged[FileIdentity(file.status)] = nil
+            try fileSystem.unlink(path)
+        } catch {
+            guard error.kind == .notFound else { throw error }
+        }
+    }
+
     /// Gives a file its second name.
     private func stage(_ file: StateSurvey.File) throws(StoreError) -> String {
         let identity = FileIdentity(file.status)
         if let known = staged[identity] { return known }
-        let path = "\(staging)/\(staged.count)"
+        let path = "\(staging)/\(nextNumber)"
         do throws(StoreError) {
             try fileSystem.link("\(state)/\(file.path)", to: path)
         } catch {
@@ -87,6 +104,7 @@ final class PinnedState {
             if case .io(let code) = error.kind, code == 1 || code == 95 { throw .noLinks(state) }
             throw error
         }
+        nextNumber += 1
         staged[identity] = path
         return path
     }
