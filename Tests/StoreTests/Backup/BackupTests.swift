@@ -106,6 +106,62 @@ struct BackupTests {
         #expect(report.damage.isEmpty)
     }
 
+    @Test(
+        "taken while segments are written, sealed and removed they recover to whole epochs, and stay"
+    )
+    func inUse() throws {
+        let folder = try TemporaryFolder("backup")
+        let files = SystemFileSystem()
+        let state = try StateDirectory.open(
+            path: folder.path(of: "state"), fileSystem: GatedFileSystem(files), reserveBytes: 100)
+        let ended = DispatchGroup()
+        let isDone = Atomic(false)
+        DispatchQueue.global().async(group: ended) {
+            try? BackupWorkload.run(state, epochs: 800, retains: true)
+            isDone.store(true, ordering: .sequentiallyConsistent)
+        }
+        var count = 0
+        var linked: Int64 = 0
+        while !isDone.load(ordering: .sequentiallyConsistent), count < 40 {
+            count += 1
+            linked += try Backup.take(of: state, to: folder.path(of: "b\(count)"), .test)
+                .linkedBytes
+            usleep(5_000)
+        }
+        ended.wait()
+        state.close()
+        #expect(count > 3 && linked > 0, "\(count) backups, \(linked) bytes shared")
+        for number in 1...count {
+            let backup = folder.path(of: "b\(number)")
+            #expect(try BackupVerification.run(backup).damage.isEmpty)
+            _ = try Restore.run(backup, to: folder.path(of: "r\(number)"))
+            let found = try BackupWorkload.found(files, path: folder.path(of: "r\(number)"))
+            let end = Int(found.epoch) * 7
+            #expect(found.rows == Array((found.rows.first ?? end)..<end), "backup \(number)")
+            let produced = found.produced.count
+            #expect(found.produced == Array(1..<produced + 1))
+            #expect(produced == Int(found.epoch) || produced + 1 == Int(found.epoch))
+        }
+    }
+
+    @Test("commits that would be held for too long are let go, and nothing is left")
+    func holdTooShort() throws {
+        try BackupWorkload.run(disk, epochs: 3)
+        let state = try StateDirectory.open(
+            path: "/s", fileSystem: GatedFileSystem(disk), processID: 1, reserveBytes: 100)
+        var options = Backup.Options.test
+        options.heldMicrosMax = 0
+        let error = #expect(throws: StoreError.self) {
+            try Backup.take(of: state, to: "/b", options)
+        }
+        #expect(error?.kind == .inUse)
+        #expect(try disk.list("/") == ["s"])
+        #expect(try !disk.list("/s").contains(".backup"))
+        options.heldMicrosMax = 1_000_000
+        #expect(try Backup.take(of: state, to: "/b", options).files > 4)
+        state.close()
+    }
+
     @Test("a folder that is not empty is refused, and so is one in the state directory")
     func refused() throws {
         try BackupWorkload.run(disk, epochs: 1)

@@ -22,7 +22,10 @@ struct BackupWorkload {
         try run(state, epochs: epochs)
     }
 
-    static func run(_ state: StateDirectory, epochs: Int) throws(StoreError) {
+    /// - Parameter retains: Whether the oldest segments go now and then.
+    static func run(_ state: StateDirectory, epochs: Int, retains: Bool = false)
+        throws(StoreError)
+    {
         let store = try open(state)
         defer { store.close() }
         let journal = try state.openJournal("p", identity: [1])
@@ -46,6 +49,10 @@ struct BackupWorkload {
             var row = TopicFixture.blocks([epoch..<epoch + 1])
             try ingest.append(&row)
             try ingest.commit(producers: [:])
+            if retains, epoch % 40 == 0, let old = try own.partition.oldSegments().dropLast(6).last
+            {
+                try own.partition.removeSegments(before: old.base)
+            }
         }
     }
 
