@@ -15,6 +15,7 @@ final class TestDaemon: Sendable {
     let logs = IngestLogs()
     private let state: StateDirectory
     private let requests: TopicRequests
+    private let backups: BackupRequests
     private let server: ControlServer
     private let events = FileEvents()
     private let pool = BlockingPool(threads: 2)
@@ -27,15 +28,19 @@ final class TestDaemon: Sendable {
         for (name, text) in specs { try folder.writeSpec(text, to: "specs/" + name) }
         socketPath = folder.path(of: "control.sock")
         state = try StateDirectory.open(
-            path: folder.path(of: "state"), fileSystem: SystemFileSystem(), reserveBytes: 4096)
+            path: folder.path(of: "state"), fileSystem: GatedFileSystem(SystemFileSystem()),
+            reserveBytes: 4096)
         topics = try TopicService.open(state)
         requests = TopicRequests(TopicMethods(topics: topics, logs: logs))
+        backups = BackupRequests(state)
         let identity = DaemonIdentity(
             processID: 1234, startedAt: 1_700_000_000_000_000, pipelinesFolder: "pipelines",
             stateFolder: ".pipelined")
         let server = ControlServer(
             socket: try ControlSocket.listen(at: socketPath, isGuarded: false),
-            handler: DaemonControl(controller: controller, identity: identity, topics: requests),
+            handler: DaemonControl(
+                controller: controller, identity: identity, topics: requests, backups: backups,
+                state: state),
             limits: limits)
         self.server = server
         let controller = self.controller
@@ -59,6 +64,7 @@ final class TestDaemon: Sendable {
     func close() {
         server.close()
         requests.close()
+        backups.close()
         topics.close()
         state.close()
         controller.close()

@@ -112,8 +112,13 @@ private struct ServeProgram {
     private func serveSignals(_ signals: inout sigset_t, _ daemon: Daemon) {
         var isStopping = false
         let drained = SharedFlag()
+        var pulse = ServicePulse()
         while !drained.isSet {
-            var wait = timespec(tv_sec: isStopping ? 0 : 3600, tv_nsec: 20_000_000)
+            let now = monotonicMicros()
+            pulse.beat(now: now, silentMicros: daemon.silentMicros) { daemon.summary }
+            let micros = isStopping ? 20_000 : min(max(pulse.dueAt - now, 1000), 3_600_000_000)
+            var wait = timespec(
+                tv_sec: Int(micros / 1_000_000), tv_nsec: Int(micros % 1_000_000) * 1000)
             switch sigtimedwait(&signals, nil, &wait) {
             case SIGHUP where !isStopping:
                 log.line(.info, "reloading, as SIGHUP asks")

@@ -17,6 +17,7 @@ final class Daemon: Sendable {
     private let controller: Controller
     private let server: ControlServer
     private let topics: TopicRequests
+    private let backups: BackupRequests
     private let log: Log
 
     /// Threads that start and stop graphs.
@@ -26,7 +27,8 @@ final class Daemon: Sendable {
     init(_ configuration: ServeConfiguration, log: Log) throws(ControlFailure) {
         self.log = log
         let state = try storing { () throws(StoreError) in
-            try StateDirectory.open(path: configuration.state, fileSystem: SystemFileSystem())
+            try StateDirectory.open(
+                path: configuration.state, fileSystem: GatedFileSystem(SystemFileSystem()))
         }
         self.state = state
         let parts: (store: CatalogStore, socket: ControlSocket, topics: TopicService)
@@ -59,9 +61,13 @@ final class Daemon: Sendable {
             stateFolder: configuration.state)
         let topics = TopicRequests(TopicMethods(topics: parts.topics, logs: IngestLogs()))
         self.topics = topics
+        let backups = BackupRequests(state)
+        self.backups = backups
         let server = ControlServer(
             socket: parts.socket,
-            handler: DaemonControl(controller: controller, identity: identity, topics: topics))
+            handler: DaemonControl(
+                controller: controller, identity: identity, topics: topics, backups: backups,
+                state: state))
         self.server = server
         controller.onChange { server.notice() }
         subscription = events.subscribe(path: configuration.pipelines) { controller.post(.hint) }
@@ -134,6 +140,16 @@ final class Daemon: Sendable {
         }
     }
 
+    /// How long the controller has not come round; see ``Controller/silentMicros``.
+    var silentMicros: Int64 { controller.silentMicros }
+
+    /// How things stand, in a few words.
+    var summary: String {
+        let views = controller.view.pipelines.values
+        let ready = views.count { $0.conditions[.ready].isTrue }
+        return "\(ready) of \(views.count) pipelines ready"
+    }
+
     /// Looks at the specs now; `done` is called on the controller's thread.
     func reload(_ done: @escaping @Sendable () -> Void) {
         controller.post(.command(.reload(allowEmpty: false)) { _ in done() })
@@ -149,6 +165,7 @@ final class Daemon: Sendable {
         fileEvents.cancel(subscription)
         server.close()
         topics.close()
+        backups.close()
         controller.close()
         pool.close()
         keeper.close()

@@ -1,5 +1,6 @@
 import Config
 import Operators
+import Store
 import Synchronization
 
 /// Who the daemon is, for `version`.
@@ -16,11 +17,18 @@ final class DaemonControl: ControlHandler {
     private let controller: Controller
     private let identity: DaemonIdentity
     private let topics: TopicRequests
+    private let backups: BackupRequests
+    private let state: StateDirectory
     private let streams = Mutex<[any ControlStream]>([])
 
-    init(controller: Controller, identity: DaemonIdentity, topics: TopicRequests) {
+    init(
+        controller: Controller, identity: DaemonIdentity, topics: TopicRequests,
+        backups: BackupRequests, state: StateDirectory
+    ) {
         self.controller = controller
         self.topics = topics
+        self.backups = backups
+        self.state = state
         self.identity = identity
     }
 
@@ -80,7 +88,10 @@ final class DaemonControl: ControlHandler {
             withPipeline(params, reply) { self.ask(.approve($0.name, plan: plan), reply) }
         case "tap": tap(params, reply)
         case "graph": graph(params, reply)
-        case "metrics": reply.result(["text": .string(MetricsText.render(controller.view))])
+        case "metrics":
+            let text = MetricsText.render(controller.view, StateFigures(state))
+            reply.result(["text": .string(text)])
+        case "backup": backups.begin(params, reply)
         default:
             if topics.begin(method, params, reply) { return }
             reply.fail(.unknownMethod, "there is no method '\(method)'")

@@ -129,6 +129,14 @@ package struct SystemFileSystem: FileSystem {
         }
     }
 
+    package func link(_ path: String, to newPath: String) throws(StoreError) {
+        guard Glibc.link(path, newPath) == 0 else { throw .system("link", path, code: errno) }
+    }
+
+    package func clone(_ file: OpenFile, to target: OpenFile) -> Bool {
+        cp_clone_file(file.descriptor, target.descriptor) == 0
+    }
+
     @discardableResult
     package func unlink(_ path: String) throws(StoreError) -> Bool {
         if Glibc.unlink(path) == 0 { return true }
