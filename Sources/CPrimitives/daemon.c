@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -57,6 +58,18 @@ int cp_open_beneath(int directory, const char *path) {
 
 int cp_wake_descriptor(void) {
     return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int cp_pipe(int *ends) {
+    return pipe2(ends, O_CLOEXEC);
+}
+
+int cp_spawn_session_flag(void) {
+    return POSIX_SPAWN_SETSID;
+}
+
+int cp_sync_file_system(int descriptor) {
+    return syncfs(descriptor);
 }
 
 void cp_name_thread(const char *name) {

@@ -15,10 +15,15 @@ final class DaemonControl: ControlHandler {
     private let controller: Controller
     private let identity: DaemonIdentity
     private let topics: TopicRequests
+    private let follower: GitFollower?
     private let streams = Mutex<[any ControlStream]>([])
 
-    init(controller: Controller, identity: DaemonIdentity, topics: TopicRequests) {
+    init(
+        controller: Controller, identity: DaemonIdentity, topics: TopicRequests,
+        follower: GitFollower? = nil
+    ) {
         self.controller = controller
+        self.follower = follower
         self.topics = topics
         self.identity = identity
     }
@@ -64,7 +69,7 @@ final class DaemonControl: ControlHandler {
             }
         case "events": open(EventStream(params, reply))
         case "diff": ask(.diff, reply)
-        case "reload": ask(.reload(allowEmpty: params["allow_empty"]?.bool ?? false), reply)
+        case "reload": reload(allowEmpty: params["allow_empty"]?.bool ?? false, reply)
         case "wait": wait(params, reply)
         case "pause": withPipeline(params, reply) { self.ask(.pause($0.name), reply) }
         case "resume": withPipeline(params, reply) { self.ask(.resume($0.name), reply) }
@@ -166,6 +171,11 @@ final class DaemonControl: ControlHandler {
 
     // MARK: changing
 
+    private func reload(allowEmpty: Bool, _ reply: ControlReply) {
+        guard let follower else { return ask(.reload(allowEmpty: allowEmpty), reply) }
+        follower.fetch { self.ask(.reload(allowEmpty: allowEmpty), reply) }
+    }
+
     private func ask(_ command: ControllerCommand, _ reply: ControlReply) {
         let controller = self.controller
         controller.post(
@@ -201,6 +211,6 @@ final class DaemonControl: ControlHandler {
 
 /// Every problem of a spec that is known, those with a pipeline first.
 private func problems(_ view: ControllerView) -> [SpecProblem] {
-    view.inOrder.compactMap(\.problem)
+    (view.following?.specProblem.map { [$0] } ?? []) + view.inOrder.compactMap(\.problem)
         + view.orphanProblems.sorted { $0.key < $1.key }.flatMap(\.value)
 }

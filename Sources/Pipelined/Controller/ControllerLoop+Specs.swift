@@ -26,7 +26,7 @@ extension ControllerLoop {
         let isChanged = library.take(found, allowEmpty: options.allowEmpty || allowsEmptyOnce)
         allowsEmptyOnce = allowsEmptyOnce && library.isMakingSure
         hasLooked = true
-        revision = GitRevision.current(of: options.folder)
+        if case .files = found { revision = folder.revision }
         let isBusy = !library.busyFiles.isEmpty
         let pause =
             library.isMakingSure

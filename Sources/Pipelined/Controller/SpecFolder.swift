@@ -60,13 +60,18 @@ struct SpecFolder {
     }
 
     let path: String
+    /// The commit of the files that the last look gave; nil where no repository is known.
+    private(set) var revision: String?
     private var known: [String: Known] = [:]
     /// Read leases are refused by the file system or for lack of ownership.
     private let usesLeases: Bool
+    /// It is the link of ``GitTrees``, and no part of a working tree that lies around it.
+    private let isFollowed: Bool
 
-    init(path: String, usesLeases: Bool = true) {
+    init(path: String, usesLeases: Bool = true, isFollowed: Bool = false) {
         self.path = path
         self.usesLeases = usesLeases
+        self.isFollowed = isFollowed
         // A writer who meets our lease makes the kernel send SIGIO, which would end the process.
         signal(SIGIO, SIG_IGN)
     }
@@ -78,7 +83,8 @@ struct SpecFolder {
     ///
     /// - Parameter now: Microseconds since the epoch, by the clock of the file system.
     mutating func look(now: Int64) -> FolderLook {
-        if GitRevision.isBusy(path, now: now) { return .unsettled }
+        let revisionBefore = currentRevision
+        if isBeingCheckedOut(now) { return .unsettled }
         let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { return .unreadable(cannotList(errno)) }
         defer { close(directory) }
@@ -97,10 +103,22 @@ struct SpecFolder {
             }
         }
         var after = stat()
-        guard stat(path, &after) == 0, Stamp(before) == Stamp(after) else { return .unsettled }
+        guard stat(path, &after) == 0, Stamp(before) == Stamp(after),
+            // A checkout that began meanwhile may have written files before they were read.
+            currentRevision == revisionBefore, !isBeingCheckedOut(now)
+        else { return .unsettled }
+        revision = revisionBefore
         let present = Set(files.map(\.name))
         known = known.filter { present.contains($0.key) }
         return .files(files)
+    }
+
+    private var currentRevision: String? {
+        isFollowed ? GitRevision.followed(by: path) : GitRevision.current(of: path)
+    }
+
+    private func isBeingCheckedOut(_ now: Int64) -> Bool {
+        !isFollowed && GitRevision.isBusy(path, now: now)
     }
 
     /// Whether a name is a spec's: not hidden, no editor's temporary, `.yaml` or `.yml`.
@@ -112,7 +130,11 @@ struct SpecFolder {
     }
 
     private func cannotList(_ code: Int32) -> String {
-        "cannot list \(path): \(String(cString: strerror(code))); what runs is left as it is"
+        if isFollowed, code == ENOENT {
+            return "cannot look at the specs: no revision has been fetched yet; what runs is left "
+                + "as it is"
+        }
+        return "cannot list \(path): \(String(cString: strerror(code))); what runs is left as it is"
     }
 
     private func list(_ directory: Int32) -> [String]? {
