@@ -70,7 +70,8 @@ enum ChildProcess {
     }
 
     private static func spawn(
-        _ program: String, _ arguments: [String], _ environment: [String]?, _ output: Int32, _ error: Int32,
+        _ program: String, _ arguments: [String], _ environment: [String]?, _ output: Int32,
+        _ error: Int32,
         _ isDetached: Bool
     ) -> (child: pid_t, code: Int32) {
         var actions = posix_spawn_file_actions_t()
@@ -155,9 +156,10 @@ private struct ChildOutput {
         while true {
             let left = deadline - monotonicMicros()
             guard left > 0 else { return .outOfTime }
-            var descriptors = polled + [
-                pollfd(fd: limits.stop, events: Int16(POLLIN), revents: 0)
-            ]
+            var descriptors =
+                polled + [
+                    pollfd(fd: limits.stop, events: Int16(POLLIN), revents: 0)
+                ]
             let isOpen = polled.contains { $0.fd >= 0 }
             // With both pipes closed only the end of the program is missing, which is near.
             let millis = min((left + 999) / 1000, isOpen ? Self.lookMillis : 1)

@@ -208,7 +208,8 @@ struct GitMirror: Sendable {
         for entry in listing.split(separator: 0) {
             count += 1
             // Mode, kind, object, size, then a tab and the name; a submodule has the size `-`.
-            let words = entry.prefix { $0 != UInt8(ascii: "\t") }.split(separator: UInt8(ascii: " "))
+            let words = entry.prefix { $0 != UInt8(ascii: "\t") }.split(
+                separator: UInt8(ascii: " "))
             let size = words.last.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
             bytes = bytes.saturatingAdd(size)
         }

@@ -50,7 +50,8 @@ struct GitProgram: Sendable {
         switch result.end {
         case .exited: break
         case .outOfTime:
-            throw GitError(message: "git did not finish within \(HumanText.duration(micros: timeMicros))")
+            throw GitError(
+                message: "git did not finish within \(HumanText.duration(micros: timeMicros))")
         case .stopped: throw GitError(message: "the daemon is stopping")
         case .tooMuchOutput: throw GitError(message: "git printed more than 64 MiB")
         }
@@ -63,7 +64,10 @@ struct GitProgram: Sendable {
         "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null",
         "core.autocrlf=false", "submodule.recurse=false",
         "fetch.recurseSubmodules=false", "fetch.fsckObjects=true", "fetch.writeCommitGraph=false",
-        "fetch.showForcedUpdates=false", "protocol.ext.allow=never", "protocol.file.allow=user",
+        "fetch.showForcedUpdates=false", "protocol.allow=never", "protocol.ext.allow=never",
+        "protocol.file.allow=user",
+        "protocol.git.allow=user", "protocol.http.allow=user", "protocol.https.allow=user",
+        "protocol.ssh.allow=user",
         "gc.autoDetach=false", "maintenance.auto=false", "http.lowSpeedLimit=1000",
         "http.lowSpeedTime=30",
     ]

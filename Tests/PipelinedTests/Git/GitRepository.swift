@@ -15,6 +15,7 @@ final class GitRepository {
         folder = try TemporaryFolder("git")
         work = folder.path(of: "work")
         git("init", "--quiet", "--bare", "--initial-branch=\(branch)", url, in: folder.path)
+        git("config", "receive.denyDeleteCurrent", "ignore", in: url)
         git("clone", "--quiet", url, work, in: folder.path)
         git("checkout", "--quiet", "-B", branch)
         if !specs.isEmpty { try commit(specs) }
