@@ -19,10 +19,17 @@ final class TestDaemon: Sendable {
     private let events = FileEvents()
     private let pool = BlockingPool(threads: 2)
 
-    init(limits: ControlLimits = ControlLimits(), specs: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - directory: The directory of specs, below the folder; made if it is not there.
+    ///   - prepare: Puts into the folder what is there before the daemon.
+    init(
+        limits: ControlLimits = ControlLimits(), specs: [String: String] = [:],
+        directory: String = "specs", prepare: (TemporaryFolder) throws -> Void = { _ in }
+    ) throws {
         let folder = try TemporaryFolder("daemon")
         self.folder = folder
-        let specsPath = folder.path(of: "specs")
+        try prepare(folder)
+        let specsPath = folder.path(of: directory)
         mkdir(specsPath, 0o700)
         for (name, text) in specs { try folder.writeSpec(text, to: "specs/" + name) }
         socketPath = folder.path(of: "control.sock")

@@ -35,7 +35,9 @@ extension ControllerLoop {
         lookAt = now.saturatingAdd(pause)
         applyTopics()
         guard isChanged else { return }
-        if let problem = library.folderProblem, problem != hadProblem {
+        // Before the first fetch of a repository is over there is nothing to be said.
+        let isFetching = options.isFollowed && following?.attemptedAt == nil
+        if let problem = library.folderProblem, problem != hadProblem, !isFetching {
             around.log.line(.warning, problem)
         }
         if !library.heldBack.isEmpty, library.heldBack != heldBefore {

@@ -18,7 +18,8 @@ final class FileEvents: Sendable {
         let onChange: @Sendable () -> Void
         /// What the path, the folder that holds it or its nearest ancestor are watched as.
         var watches: Set<Int32> = []
-        /// The path was not there or is a symlink: any event may mean that it leads elsewhere.
+        /// The path was not there or leads through a symlink: any event may mean that it leads
+        /// elsewhere.
         var isProvisional = false
     }
 
@@ -99,8 +100,11 @@ final class FileEvents: Sendable {
         guard inotify >= 0, var subscription = state.subscriptions[number] else { return }
         var watches: Set<Int32> = []
         var path = subscription.path
-        subscription.isProvisional = isSymlink(path)
-        if subscription.isProvisional { watch(parent(of: path), &watches) }
+        subscription.isProvisional = false
+        for link in symlinks(on: path) {
+            subscription.isProvisional = true
+            watch(parent(of: link), &watches)
+        }
         while !watch(path, &watches) {
             let cause = errno
             guard cause == ENOENT || cause == ENOTDIR, path != "/", path != "." else { break }
@@ -205,6 +209,29 @@ final class FileEvents: Sendable {
 private func isSymlink(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+}
+
+/// The parts of a path that are symlinks and may be swapped for others: the path itself, folders on
+/// the way to it, and what those lead to, some links deep.
+private func symlinks(on path: String, depth: Int = 0) -> [String] {
+    var found: [String] = []
+    var part = path
+    while part != "/", part != ".", !part.isEmpty {
+        if isSymlink(part) {
+            found.append(part)
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(part, &buffer, buffer.count)
+            if count > 0, depth < 4 {
+                let bytes = buffer[..<count].map { UInt8(bitPattern: $0) }
+                let target = String(decoding: bytes, as: UTF8.self)
+                found += symlinks(
+                    on: target.hasPrefix("/") ? target : parent(of: part) + "/" + target,
+                    depth: depth + 1)
+            }
+        }
+        part = parent(of: part)
+    }
+    return found
 }
 
 /// The folder that holds `path`, by its text alone.
