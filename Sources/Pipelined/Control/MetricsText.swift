@@ -2,7 +2,7 @@
 struct MetricsText {
     private var text = ""
 
-    private struct Sample {
+    struct Sample {
         var labels: [(String, String)]
         var value: Double
     }
@@ -10,6 +10,7 @@ struct MetricsText {
     static func render(_ view: ControllerView) -> String {
         var metrics = MetricsText()
         metrics.write(view)
+        metrics.write(view.following)
         return metrics.text + "# EOF\n"
     }
 
@@ -115,7 +116,7 @@ struct MetricsText {
         }
     }
 
-    private mutating func family(
+    mutating func family(
         _ name: String, _ type: String, _ help: String, _ samples: [Sample], suffix: String = ""
     ) {
         text += "# TYPE \(name) \(type)\n# HELP \(name) \(help)\n"

@@ -48,7 +48,8 @@ final class GitFollower: Sendable {
     /// Begins. What was applied last is looked at from the first moment, whether the repository can be
     /// reached or not.
     func start() {
-        let following = GitFollowing(mirror.source, applied: mirror.trees.current)
+        let following = GitFollowing(
+            mirror.source, folder: folder, applied: mirror.trees.current)
         onChange(following)
         let started = DaemonThread.start("git") { [self] in run(following) }
         thread.withLock { $0 = started }

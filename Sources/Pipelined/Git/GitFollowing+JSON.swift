@@ -4,7 +4,7 @@ extension StatusJSON {
         [
             "url": .string(following.source.shownURL),
             "branch": .optional(following.source.branch),
-            "path": .string(following.source.shownPath),
+            "path": .string(following.source.shownPath), "folder": .string(following.folder),
             "revision": .optional(following.applied),
             "attempted": .optional(following.attempted),
             "attempted_at": time(following.attemptedAt),

@@ -88,6 +88,8 @@ struct GitSource: Equatable, Sendable {
 /// How it stands with a repository that is followed; a copy that the follower hands out.
 struct GitFollowing: Equatable, Sendable {
     var source: GitSource
+    /// The directory of specs: a link that leads to the files of ``applied``.
+    var folder: String
     /// The commit whose files are looked at; nil before the first one.
     var applied: String?
     /// The newest commit of the branch that was tried.
@@ -103,8 +105,9 @@ struct GitFollowing: Equatable, Sendable {
     /// Attempts in a row that did not count.
     var failureCount = 0
 
-    init(_ source: GitSource, applied: String? = nil) {
+    init(_ source: GitSource, folder: String, applied: String? = nil) {
         self.source = source
+        self.folder = folder
         self.applied = applied
     }
 

@@ -109,6 +109,11 @@ struct GitDaemonTests {
         #expect(git["attempted"]?.text == moved)
         #expect(git["error"]?.text == error)
         #expect(git["failures"] == 1)
+        let metrics = daemon.run("metrics").output
+        #expect(metrics.contains("\npipelined_git_failures 1\n"))
+        #expect(
+            metrics.contains("pipelined_git_revision_info{revision=\"\(good)\",branch=\"main\"} 1"))
+        #expect(metrics.contains("\npipelined_git_fetch_timestamp_seconds "))
         #expect(git["attempted_at"]?.text != nil)
         #expect(daemon.run("status").output.contains("warning: \(error) (at 20"))
         // Nobody waits for it in vain.
