@@ -58,8 +58,10 @@ struct ServeConfiguration: Equatable, Sendable {
             ]
         }
         for entry in entries {
-            let isGit = entry.key.text == "git"
-            for problem in isGit ? changed.takeGit(entry) : changed.take(entry).map({ [$0] }) ?? [] {
+            let found =
+                entry.key.text == "git"
+                ? changed.takeGit(entry) : [changed.take(entry)].compactMap { $0 }
+            for problem in found {
                 problems.append(
                     Diagnostic(
                         problem.message, at: source.location(problem.range), help: problem.help))

@@ -14,7 +14,8 @@ extension ControllerLoop {
         }
         let isChanged =
             !touched.isEmpty || view.storeProblem != storeProblem
-            || view.folderProblem != library.folderProblem || view.revision != revision || view.following != following
+            || view.folderProblem != library.folderProblem || view.revision != revision
+            || view.following != following
             || view.busyFiles != library.busyFiles
             || view.orphanProblems != fileProblems || view.hasConverged != hadConverged
         guard isChanged else { return }

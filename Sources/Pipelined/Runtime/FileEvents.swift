@@ -18,9 +18,9 @@ final class FileEvents: Sendable {
         let onChange: @Sendable () -> Void
         /// What the path, the folder that holds it or its nearest ancestor are watched as.
         var watches: Set<Int32> = []
-        /// The path was not there or leads through a symlink: any event may mean that it leads
-        /// elsewhere.
-        var isProvisional = false
+        /// Those of them on folders that hold a symlink of the path, or stand for it while it is not
+        /// there: an event of theirs may mean that the path leads elsewhere.
+        var guards: Set<Int32> = []
     }
 
     private struct State {
@@ -100,18 +100,16 @@ final class FileEvents: Sendable {
         guard inotify >= 0, var subscription = state.subscriptions[number] else { return }
         var watches: Set<Int32> = []
         var path = subscription.path
-        subscription.isProvisional = false
-        for link in symlinks(on: path) {
-            subscription.isProvisional = true
-            watch(parent(of: link), &watches)
-        }
+        for link in symlinks(on: path) { watch(parent(of: link), &watches) }
+        var guards = watches
         while !watch(path, &watches) {
             let cause = errno
             guard cause == ENOENT || cause == ENOTDIR, path != "/", path != "." else { break }
-            subscription.isProvisional = true
             path = parent(of: path)
         }
+        if path != subscription.path { guards = watches }
         subscription.watches = watches
+        subscription.guards = guards
         state.subscriptions[number] = subscription
         for descriptor in watches {
             state.subscribersOfWatch[descriptor, default: []].insert(number)
@@ -135,6 +133,7 @@ final class FileEvents: Sendable {
             _ = inotify_rm_watch(inotify, descriptor)
         }
         state.subscriptions[number]?.watches = []
+        state.subscriptions[number]?.guards = []
     }
 
     // MARK: the thread
@@ -187,7 +186,9 @@ final class FileEvents: Sendable {
                 if mask & UInt32(IN_IGNORED) != 0 { state.subscribersOfWatch[descriptor] = nil }
                 changed.formUnion(touched)
                 for number in touched
-                where mask & moved != 0 || state.subscriptions[number]?.isProvisional == true {
+                where mask & moved != 0
+                    || state.subscriptions[number]?.guards.contains(descriptor) == true
+                {
                     reattached.insert(number)
                 }
             }
