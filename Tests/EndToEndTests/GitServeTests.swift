@@ -139,6 +139,59 @@ struct GitServeTests {
         #expect(outcome.status == 0, "\(outcome.errors)")
     }
 
+    /// A spec that says which commit it is of, and is done at once.
+    private func tiny(_ name: String, _ version: Int) -> String {
+        """
+        pipeline: \(name)
+        description: version \(version)
+        sources:
+          made: {generate: {count: 1, columns: {n: sequence}}, schema: {n: bigint}}
+        sinks:
+          out: {from: made, file: {path: out/\(name).ndjson}, format: json}
+        """
+    }
+
+    /// The versions that the files in force say; none where no revision is in force yet.
+    private func versionsInForce() throws -> Set<String> {
+        let root = folder.path(of: "state/git")
+        guard let sources = try? FileManager.default.contentsOfDirectory(atPath: root) else {
+            return []
+        }
+        var versions: Set<String> = []
+        for source in sources where source != "mirror" {
+            let link = "\(root)/\(source)/current"
+            guard FileManager.default.fileExists(atPath: link) else { continue }
+            let names = try FileManager.default.contentsOfDirectory(atPath: link + "/")
+            #expect(names.count == 30)
+            for name in names {
+                let text = try String(contentsOfFile: link + "/" + name, encoding: .utf8)
+                versions.insert(String(text.split(separator: "\n").dropFirst().first ?? ""))
+            }
+        }
+        return versions
+    }
+
+    @Test(
+        "killed at random moments, it has all files of one commit in force, and ends with the last")
+    func kills() throws {
+        var random = SeededRandom(seed: testSeed)
+        var last = ""
+        for version in 1...12 {
+            let specs = (0..<30).map { ("p\($0).yaml", tiny("p\($0)", version)) }
+            last = try commit(Dictionary(uniqueKeysWithValues: specs))
+            let program = try serve()
+            usleep(UInt32(random.next() % 400_000))
+            program.send(SIGKILL)
+            #expect(try program.ended().status == -SIGKILL)
+            #expect(try versionsInForce().count <= 1, "seed \(testSeed)")
+        }
+        let program = try serve()
+        #expect(try wait(last), "seed \(testSeed): \(program.errors)")
+        #expect(try versionsInForce() == ["description: version 12"])
+        program.send(SIGTERM)
+        #expect(try program.ended().status == 0)
+    }
+
     @Test("flags that do not go together are refused with 2")
     func usage() throws {
         for words in [
