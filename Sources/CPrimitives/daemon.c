@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -64,6 +65,18 @@ int cp_wake_descriptor(void) {
 
 int cp_clone_file(int source, int target) {
     return ioctl(target, FICLONE, source);
+}
+
+int cp_pipe(int *ends) {
+    return pipe2(ends, O_CLOEXEC);
+}
+
+int cp_spawn_session_flag(void) {
+    return POSIX_SPAWN_SETSID;
+}
+
+int cp_sync_file_system(int descriptor) {
+    return syncfs(descriptor);
 }
 
 void cp_name_thread(const char *name) {

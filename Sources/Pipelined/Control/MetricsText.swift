@@ -2,7 +2,7 @@
 struct MetricsText {
     private var text = ""
 
-    private struct Sample {
+    struct Sample {
         var labels: [(String, String)]
         var value: Double
     }
@@ -12,6 +12,7 @@ struct MetricsText {
         var metrics = MetricsText()
         metrics.write(view)
         metrics.write(state)
+        metrics.write(view.following)
         return metrics.text + "# EOF\n"
     }
 
@@ -153,7 +154,7 @@ struct MetricsText {
         }
     }
 
-    private mutating func family(
+    mutating func family(
         _ name: String, _ type: String, _ help: String, _ samples: [Sample], suffix: String = ""
     ) {
         text += "# TYPE \(name) \(type)\n# HELP \(name) \(help)\n"
