@@ -10,7 +10,11 @@ package struct ConnectorError: Error, Sendable {
     /// `cannot <verb> <object>: <cause>; <remedy>`.
     package let message: String
 
-    package init(_ kind: Kind, _ message: String) {
+    /// What was to be read once more is no longer there.
+    package let isHistoryGone: Bool
+
+    package init(_ kind: Kind, _ message: String, isHistoryGone: Bool = false) {
+        self.isHistoryGone = isHistoryGone
         self.kind = kind
         self.message = message
     }

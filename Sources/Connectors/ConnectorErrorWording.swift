@@ -59,7 +59,8 @@ extension ConnectorError {
         ConnectorError(
             .terminal,
             "cannot read the history of \(split): \(cause); set `replay_from: earliest` to build on "
-                + "what is left of it, or `on_change: discard` to begin with the rows from now on")
+                + "what is left of it, or `on_change: discard` to begin with the rows from now on",
+            isHistoryGone: true)
     }
 
     static func shorterThanRead(_ path: String, length: Int64, position: Int64) -> ConnectorError {

@@ -6,7 +6,8 @@ import Store
 package enum SinkTokens {
     /// Makes what a token names equal to it, forward or back, for a sink that no spec has any more, or
     /// that writes elsewhere now: rows behind a commit must not stay visible, nor committed ones be
-    /// lost, because the sink was removed after a crash. Its partition of a topic is complete then.
+    /// lost, because the sink was removed after a crash. ``forget(_:topics:)`` says that its partition of a
+    /// topic is complete.
     ///
     /// Can be repeated. Tokens of sinks that keep nothing are passed over.
     ///
@@ -19,8 +20,6 @@ package enum SinkTokens {
             let writer = TopicWriter.name(pipeline: topics.pipeline, sink: sink)
             try topics.catalog.storing { () throws(StoreError) in
                 try entry.topic.settle(writer: writer, token: token.partition)
-                // The sink does not go on there: its end is the end.
-                try entry.topic.seal(writer: writer)
             }
         } else {
             try FileSinkOutputs.settle(token: bytes, fileSystem: fileSystem)

@@ -90,6 +90,11 @@ extension PipelineSpec {
                 return "its source '\(source.name)' can be read only once"
             }
         }
+        if let sink = sinks.first(where: { $0.name == name }), sink.mode != .append,
+            let reason = cannotTellWhatStands(feeding)
+        {
+            return reason
+        }
         let onPath = feeding.union([name])
         guard
             let timed = steps.first(where: { onPath.contains($0.name) && $0.goesByTime })
@@ -104,6 +109,52 @@ extension PipelineSpec {
         }
         return arriving.map {
             "rows of its source '\($0.name)' have the time of their arrival, which would be another one"
+        }
+    }
+
+    /// Why reading history once more does not tell what stands in a sink that is written by key or as
+    /// a changelog; nil where it does.
+    private func cannotTellWhatStands(_ feeding: Set<String>) -> String? {
+        for source in sources where feeding.contains(source.name) {
+            for column in source.metadata {
+                switch column.origin {
+                case .arrival:
+                    return "what stands there has the arrival times of source '\(source.name)'"
+                case .filePath where source.connector.isFollowed:
+                    return "what stands there has paths of files of source '\(source.name)', which "
+                        + "may have other names by now"
+                default: break
+                }
+            }
+        }
+        for step in steps where feeding.contains(step.name) {
+            if case .join(let join) = step.verb, join.asOf == nil, !join.keepsRows,
+                let table = tables.first(where: { $0.name == join.table }), table.changes
+            {
+                return "rows of the table '\(table.name)' may have changed since they were joined"
+            }
+            if step.notRepeatable.contains("reads now()") {
+                return "'\(step.name)' reads now()"
+            }
+        }
+        return nil
+    }
+}
+
+extension SourceConnector {
+    fileprivate var isFollowed: Bool {
+        if case .file(let options) = self { return options.isFollowed }
+        return false
+    }
+}
+
+extension TableSpec {
+    /// Whether its rows change while streams flow.
+    fileprivate var changes: Bool {
+        switch connector {
+        case .file(let options): return options.refreshMicros != nil
+        case .topic(let options): return options.stop == nil
+        default: return false
         }
     }
 }

@@ -255,7 +255,7 @@ extension NodeReference {
 
 extension StepSpec {
     /// Why two runs may give other rows.
-    fileprivate var notRepeatable: [String] {
+    var notRepeatable: [String] {
         var reasons = expressions.contains { $0.usesNow } ? ["reads now()"] : []
         if case .aggregate(let aggregate) = verb, case .every = aggregate.emission {
             reasons.append("'emit: every' goes by the clock")

@@ -29,7 +29,10 @@ final class FileSource: Source {
     }
 
     func replay(_ beginnings: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit] {
-        try reopen(beginnings, isReplay: true)
+        let splits = try reopen(beginnings, isReplay: true)
+        // What is gone is known now, and not in the midst of history.
+        for split in splits { try split.openReplay() }
+        return splits
     }
 
     private func reopen(_ positions: [SplitPosition], isReplay: Bool) throws(ConnectorError)

@@ -16,9 +16,15 @@ extension FileSplit {
         return isLast(open, limit) && open.records.position >= limit.offset
     }
 
-    /// Whether the file is the one in which the limit lies.
+    /// Whether the file is the one in which the limit lies. Of history whose beginning is gone it is
+    /// not known how much came before.
     private func isLast(_ file: OpenSplitFile, _ limit: FileMark) -> Bool {
-        file.identity == limit.identity && mark.base == limit.base
+        file.identity == limit.identity && (!isReplay || mark.base == limit.base)
+    }
+
+    /// Opens the first file of history that is read once more.
+    func openReplay() throws(ConnectorError) {
+        if open == nil, !(try openFirst()) { throw .historyIsGone(id, "there is no such file") }
     }
 
     func read(to limit: FileMark, now: Int64) throws(ConnectorError) -> SplitRead {
@@ -37,7 +43,8 @@ extension FileSplit {
             }
             if isAtLimit { return .wait(until: nil) }
             if isFinishing {
-                guard mark.base + file.records.position <= limit.base, try openSuccessor() else {
+                let isBefore = !isReplay || mark.base + file.records.position <= limit.base
+                guard isBefore, try openSuccessor() else {
                     throw .historyIsGone(id, "a file between its first and its last one is missing")
                 }
                 continue

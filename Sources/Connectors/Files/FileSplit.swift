@@ -41,7 +41,7 @@ final class FileSplit: SourceSplit {
     /// The first file at its start, once it has been opened; nil of a split that is resumed.
     private var start: FileMark?
     /// Whether the mark is the beginning of history that is read once more.
-    private let isReplay: Bool
+    let isReplay: Bool
     /// Where such a split waits.
     var limit: FileMark?
 

@@ -87,6 +87,21 @@ final class TopicSource: Source {
         return splits
     }
 
+    func replay(_ beginnings: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit] {
+        for position in beginnings {
+            let place = try TopicSplit.Place(position)
+            guard let partition = try topic()?.partition(position.id),
+                partition.identifier == place.identifier
+            else { throw .historyIsGone(position.id, "the partition is no longer there") }
+            guard partition.firstOffset <= place.nextOffset else {
+                throw .historyIsGone(
+                    position.id,
+                    "\(partition.firstOffset - place.nextOffset) of its rows are no longer kept")
+            }
+        }
+        return try restore(beginnings)
+    }
+
     private func topic() throws(ConnectorError) -> Topic? {
         if let entry, !entry.topic.isDeleted { return entry.topic }
         if let registration { entry?.topic.unregister(reader: registration) }

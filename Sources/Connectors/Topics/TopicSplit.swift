@@ -26,6 +26,8 @@ final class TopicSplit: SourceSplit {
     private let stopTime: Int64?
     private(set) var statedWatermark: Int64?
     private var gaps: Int64 = 0
+    /// Whether its first offset is a checkpoint's.
+    private var isResumed = false
     /// Where it waits, while history is read once more.
     private var limitOffset: UInt64?
     /// What had been stated to the reader who came so far.
@@ -86,7 +88,9 @@ final class TopicSplit: SourceSplit {
         return SplitPosition(id: id, bytes: writer.bytes)
     }
 
-    var beginning: SplitPosition? { position(at: firstOffset, watermark: nil) }
+    var beginning: SplitPosition? {
+        isResumed ? nil : position(at: firstOffset, watermark: nil)
+    }
 
     func limit(to position: SplitPosition) throws(ConnectorError) {
         let place = try Place(position)
@@ -119,6 +123,7 @@ final class TopicSplit: SourceSplit {
     }
 
     func restore(watermark: Int64?) {
+        isResumed = true
         if let watermark { statedWatermark = watermark }
     }
 

@@ -23,7 +23,7 @@ final class Daemon: Sendable {
     private let log: Log
 
     /// Threads that start and stop graphs.
-    private static let startThreads = 4
+    private static let startThreads = 8
 
     /// Starts everything; pipelines start soon after it has returned.
     init(_ configuration: ServeConfiguration, log: Log) throws(ControlFailure) {

@@ -26,6 +26,8 @@ struct CatalogRecord: Equatable, Sendable {
     struct Pin: Equatable, Sendable {
         /// Of the spec that it stands in for.
         var digest: String
+        /// The file's text when it was asked for.
+        var bytes: [UInt8] = []
         var spec: StoredSpec
     }
 
@@ -44,6 +46,8 @@ struct CatalogRecord: Equatable, Sendable {
     var pin: Pin?
     /// The state on disk has to go before the next start.
     var isStateStale = false
+    /// Whether the last text of what is applied lets no change pass unapproved.
+    var needsApproval = false
     /// The digest of the last accepted spec.
     var digest = ""
     var removedAt: Int64?
@@ -92,7 +96,13 @@ extension CatalogRecord {
         if let takeover {
             value["takeover"] = ["state": takeover.meaning.json, "spec": takeover.spec.json]
         }
-        if let pin { value["pin"] = ["digest": .string(pin.digest), "spec": pin.spec.json] }
+        if let pin {
+            value["pin"] = [
+                "digest": .string(pin.digest),
+                "text": .string(String(decoding: pin.bytes, as: UTF8.self)), "spec": pin.spec.json,
+            ]
+        }
+        if needsApproval { value["needs_approval"] = true }
         if isStateStale { value["stale"] = true }
         if let removedAt { value["removed_at"] = .integer(removedAt) }
         if deathCount > 0 { value["deaths"] = .count(deathCount) }
@@ -138,7 +148,8 @@ extension CatalogRecord {
             guard let digest = pin["digest"]?.text,
                 let spec = pin["spec"].flatMap(StoredSpec.init(json:))
             else { return nil }
-            self.pin = Pin(digest: digest, spec: spec)
+            let text = pin["text"]?.text ?? ""
+            self.pin = Pin(digest: digest, bytes: Array(text.utf8), spec: spec)
         }
         isStateStale = value["stale"]?.bool ?? false
         removedAt = value["removed_at"]?.integer
@@ -147,6 +158,7 @@ extension CatalogRecord {
         pausedBy = value["paused_by"]?.text
         pausedAt = value["paused_at"]?.integer
         approvedPlan = value["approved"]?.text
+        needsApproval = value["needs_approval"]?.bool ?? false
         applies = (value["applies"]?.array ?? []).compactMap(AppliedChange.init(json:))
     }
 }

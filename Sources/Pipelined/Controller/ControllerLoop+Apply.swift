@@ -42,7 +42,7 @@ extension ControllerLoop {
     }
 
     /// The actions that may be begun now: not more rebuilds than may be under way at once.
-    private func inTurn(_ actions: [Action]) -> [Action] {
+    func inTurn(_ actions: [Action]) -> [Action] {
         var room =
             options.rebuildsMax - records.values.count { $0.observed.rebuild != nil }
         return actions.filter { action in
@@ -115,14 +115,17 @@ extension ControllerLoop {
         let engine = around.engine
         let post = around.post
         let launch = launch(action)
+        record.isPutBack = false
         let rebuild = takesOver(action.kind) ? record.rebuild : nil
         record.action = action.kind
         record.observed.activity = .busy
         record.observed.restartCount = record.restartCount
         record.observed.resetCount = record.resetCount
-        if case .replace(let change, .changed) = action.kind { note(change, &record) }
-        if case .start(let change) = action.kind, record.stored.record.stateMeaning != nil {
-            note(change, &record)
+        switch action.kind {
+        case .replace(let change, .changed): note(change, launch, &record)
+        case .start(let change) where record.stored.record.stateMeaning != nil:
+            note(change, launch, &record)
+        default: record.changeLaunch = nil
         }
         touched.insert(name)
         records[name] = record
@@ -151,7 +154,10 @@ extension ControllerLoop {
         }
     }
 
-    private func note(_ change: StateChange, _ record: inout PipelineRecord) {
+    private func note(
+        _ change: StateChange, _ launch: NumberedLaunch?, _ record: inout PipelineRecord
+    ) {
+        record.changeLaunch = launch?.new.number
         record.observed.rebuildCount = record.rebuildCount
         record.change = change
         record.changeBegunAt = record.changeBegunAt ?? around.now()
@@ -186,7 +192,7 @@ extension ControllerLoop {
         let launch = RebuildLaunch(
             spec: wanted.loaded.spec, former: record.running?.spec ?? record.former?.spec,
             change: change,
-            replayFrom: record.rebuildFrom ?? wanted.loaded.spec.settings.replayFrom,
+            replayFrom: wanted.loaded.spec.settings.replayFrom, from: record.rebuildFrom,
             onCaughtUp: { post(.rebuilt(name, number: number, .caughtUp)) },
             onFailure: { post(.rebuilt(name, number: number, .failed($0))) })
         records[name] = record
@@ -203,19 +209,18 @@ extension ControllerLoop {
     }
 
     private func abandonRebuild(_ name: String) {
-        guard let rebuild = records[name]?.rebuild else {
-            records[name]?.observed.rebuild = nil
-            records[name]?.rebuildNumber = 0
-            return
-        }
+        let rebuild = records[name]?.rebuild
         records[name]?.rebuild = nil
         records[name]?.rebuildNumber = 0
+        records[name]?.rebuildFrom = nil
         records[name]?.observed.rebuild = nil
         records[name]?.changeBegunAt = nil
+        // What comes in its place is planned at once.
+        around.post(.wake)
         note(
             name, .normal, "RebuildAbandoned",
             "the state that was being built is not wanted any more")
-        around.submit { rebuild.cancel() }
+        if let rebuild { around.submit { rebuild.cancel() } }
     }
 
     // MARK: launches
@@ -245,7 +250,7 @@ extension ControllerLoop {
         let former = former(record).map { launched, loaded in
             NumberedLaunch.Version(
                 number: numbers.1, launched: launched,
-                launch: launch(launched, loaded.spec, .keep, numbers.1))
+                launch: launch(launched, loaded.spec, .keep, numbers.1, isPutBack: true))
         }
         if case .startFormer = action.kind { return former.map { NumberedLaunch(new: $0) } }
         guard let wanted = wanted(action.name) else { return nil }
@@ -265,7 +270,8 @@ extension ControllerLoop {
         }
         let new = NumberedLaunch.Version(
             number: numbers.0, launched: launched,
-            launch: launch(launched, wanted.loaded.spec, transition, numbers.0))
+            launch: launch(
+                launched, wanted.loaded.spec, transition, numbers.0, isPutBack: record.isPutBack))
         var result = NumberedLaunch(new: new)
         if case .replace = action.kind, former?.launched.meaning.digest != launched.meaning.digest {
             result.before = former
@@ -275,12 +281,15 @@ extension ControllerLoop {
 
     private func launch(
         _ launched: CatalogRecord.Takeover, _ spec: PipelineSpec, _ state: StateTransition,
-        _ number: Int64
+        _ number: Int64, isPutBack: Bool
     ) -> PipelineLaunch {
         let name = spec.name
         let post = around.post
+        let stored = records[name]?.stored.record
         return PipelineLaunch(
             spec: spec, generation: launched.spec.generation, state: state,
+            stateGeneration: stored?.stateMeaning == nil ? nil : stored?.applied?.generation,
+            isPutBack: isPutBack,
             onCommit: { post(.committed(name, launchNumber: number)) },
             onExit: { post(.exited(name, launchNumber: number, $0)) })
     }
@@ -318,6 +327,13 @@ extension ControllerLoop {
         case .forget: return "dropping the state of a pipeline that was removed long ago"
         case .rebuild, .abandon: return ""
         }
+    }
+}
+
+extension CatalogRecord.Pin {
+    /// Whether nobody has touched the spec since: it has the same text, or means the same.
+    func standsIn(for entry: SpecLibrary.Entry) -> Bool {
+        digest == entry.loaded.meaning.digest || (!bytes.isEmpty && bytes == entry.bytes)
     }
 }
 
@@ -365,7 +381,7 @@ private func startGraph(
     guard var numbered else { return .stopped(nil, generation: nil) }
     do throws(EngineError) {
         if let rebuild, case .change(let change, _) = numbered.new.launch.state {
-            let rebuilt = try rebuild.finish(timeoutMicros: 60_000_000)
+            let rebuilt = try rebuild.finish(timeoutMicros: 20_000_000)
             numbered.new.launch.state = .change(change, rebuilt: rebuilt)
         }
         return .started(try engine.start(numbered.new.launch), numbered.new)

@@ -55,10 +55,17 @@ extension ControllerLoop {
                         + "topic that it names has changed"))
         }
         change(name, answer) { record in
-            record.stored.record.pin = .init(digest: now, spec: target)
+            record.stored.record.pin = .init(digest: now, bytes: entry.bytes, spec: target)
             record.stored.record.generation += 1
             record.pinned = loaded
             record.observed.failure = nil
+        }
+        // Who asks for it has approved it.
+        if let record = records[name], let meaning = record.observed.stateMeaning,
+            let wanted = wanted(name)
+        {
+            records[name]?.stored.record.approvedPlan = planHash(meaning, desired(record, wanted))
+            unwritten.insert(name)
         }
         note(
             name, .normal, "RolledBack",

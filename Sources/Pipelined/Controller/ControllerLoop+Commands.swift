@@ -135,7 +135,7 @@ extension ControllerLoop {
                 stored: StoredSpec(
                     file: entry.file, digest: entry.loaded.meaning.digest,
                     generation: record.stored.record.generation), entry: entry)
-            if let pin = record.stored.record.pin, pin.digest == wanted.stored.digest,
+            if let pin = record.stored.record.pin, pin.standsIn(for: entry),
                 let pinned = record.pinned
             {
                 wanted.loaded = pinned
@@ -161,7 +161,8 @@ extension ControllerLoop {
     /// Answers the commands whose work is done.
     func answerPending(_ now: Int64) {
         guard !pending.isEmpty else { return }
-        let actions = currentPlan(now)
+        // Rebuilds that wait for their turn are begun later: they may take long.
+        let actions = inTurn(currentPlan(now))
         pending.removeAll { pending in
             guard isSettled(pending, actions, now) else { return false }
             if let problem = storeProblem {

@@ -4,14 +4,16 @@ extension ControllerLoop {
     func take(_ message: ControllerMessage) {
         switch message {
         case .hint: takeHint()
+        case .wake: break
         case .command(let command, let answer): take(command, answer)
         case .acted(let name, let outcome): take(name, outcome)
         case .committed(let name, let launchNumber):
-            guard records[name]?.launchNumber == launchNumber else {
-                if records[name]?.observed.activity == .busy { earlyCommits.insert(launchNumber) }
-                return
+            if records[name]?.observed.activity == .busy {
+                // Of the graph that is being started, or of the one that is being stopped.
+                if records[name]?.launchNumber != launchNumber { earlyCommits.insert(launchNumber) }
+            } else if records[name]?.launchNumber == launchNumber {
+                becomeState(name)
             }
-            becomeState(name)
         case .rebuilt(let name, let number, let news): take(name, number, news)
         case .exited(let name, let launchNumber, let exit):
             guard records[name]?.launchNumber == launchNumber, records[name]?.running != nil else {
@@ -50,6 +52,7 @@ extension ControllerLoop {
             record.stored.record.stateMeaning = nil
             record.observed.stateMeaning = nil
             record.observed.failure = nil
+            record.rebuildFrom = nil
             record.observed.rebuildCount = record.rebuildCount
             unwritten.insert(name)
             if let running, let version { adopt(running, version, &record, now) }
@@ -140,16 +143,19 @@ extension ControllerLoop {
             stored.applied = launched.spec
             record.former = nil
         }
-        stored.takeover = nil
-        if let begun = record.changeBegunAt {
-            let text = record.change.map(changeText) ?? ""
-            list(
-                .applied, text.isEmpty ? "state is kept" : text, begun, launched.spec, &stored)
-            record.changeBegunAt = nil
-        }
+        if stored.takeover?.spec.generation == launched.spec.generation { stored.takeover = nil }
         record.observed.stateMeaning = stored.stateMeaning
-        if let change = record.change { record.lastChange = change.changed }
-        record.change = nil
+        if record.changeLaunch == record.launchNumber {
+            if let begun = record.changeBegunAt {
+                let text = record.change.map(changeText) ?? ""
+                list(
+                    .applied, text.isEmpty ? "state is kept" : text, begun, launched.spec, &stored)
+            }
+            record.changeBegunAt = nil
+            if let change = record.change { record.lastChange = change.changed }
+            record.change = nil
+            record.changeLaunch = nil
+        }
         if stored != record.stored.record {
             record.stored.record = stored
             unwritten.insert(record.name)
@@ -168,6 +174,12 @@ extension ControllerLoop {
         _ record: inout CatalogRecord
     ) {
         let now = around.now()
+        // What is tried again and again is one entry.
+        if let last = record.applies.last, last.result == result, result != .applied,
+            last.generation == spec.generation, last.message == message
+        {
+            record.applies.removeLast()
+        }
         record.applies.append(
             AppliedChange(
                 at: begun, micros: max(0, now - begun), generation: spec.generation,
@@ -190,7 +202,8 @@ extension ControllerLoop {
             record.observed.stateMeaning = nil
         }
         if takesRebuild(action) { endRebuild(&record) }
-        record.stored.record.takeover = nil
+        settleTakeover(&record)
+        record.isPutBack = true
         unwritten.insert(record.name)
         guard let before else {
             record.startedAt = nil
@@ -241,7 +254,8 @@ extension ControllerLoop {
                 fail(&record, launched, error, ranMicros: ran)
             }
             if wasOnProbation {
-                record.stored.record.takeover = nil
+                settleTakeover(&record)
+                record.isPutBack = true
                 unwritten.insert(name)
             } else if !error.isTerminal {
                 record.restartsMade += 1

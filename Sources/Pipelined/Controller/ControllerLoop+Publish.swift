@@ -173,7 +173,7 @@ struct PipelineState {
             stalled = Word(
                 isTrue: true, reason: "ChangeRefused",
                 message: "the change is refused, and the version before runs on: \(refusal)")
-        } else if desired.rules.needsApproval || record.former?.rules.needsApproval == true,
+        } else if desired.rules.needsApproval || record.stored.record.needsApproval,
             desired.approvedPlan != plan
         {
             reconciling = Word(

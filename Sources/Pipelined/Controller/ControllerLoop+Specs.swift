@@ -97,10 +97,12 @@ extension ControllerLoop {
                 records[name] ?? PipelineRecord(name: name, stored: StoredPipeline(), now: now)
             var stored = record.stored.record
             let isNew = stored.digest != entry.loaded.meaning.digest
-            if isNew {
+            if let pin = stored.pin, !pin.standsIn(for: entry) {
                 // A rollback holds until somebody touches the spec.
                 stored.pin = nil
                 record.pinned = nil
+            }
+            if isNew {
                 stored.digest = entry.loaded.meaning.digest
                 stored.generation += 1
                 stored.deathCount = 0
@@ -114,6 +116,17 @@ extension ControllerLoop {
             if stored.removedAt != nil, entry.absentCount == 0 {
                 stored.removedAt = nil
                 record.observed.removedAt = nil
+            }
+            if stored.applied?.digest == entry.loaded.meaning.digest {
+                stored.needsApproval = entry.loaded.rules.needsApproval
+            }
+            let running = record.observed.stateMeaning?.digest
+            if let failure = record.observed.failure, failure.digest != running,
+                failure.digest != wanted(name)?.loaded.meaning.digest, stored.pin == nil
+            {
+                // It was of a version that nobody wants any more.
+                record.observed.failure = nil
+                touched.insert(name)
             }
             if stored != record.stored.record {
                 record.stored.record = stored
@@ -145,6 +158,10 @@ extension ControllerLoop {
             if record.pinned == nil {
                 record.stored.record.pin = nil
                 unwritten.insert(record.name)
+                note(
+                    record.name, .warning, "RollbackEnded",
+                    "the spec that a rollback went back to does not mean what it did; its environment "
+                        + "or a topic that it names has changed")
             }
         }
         guard let applied = stored.applied, record.former?.meaning.digest != applied.digest else {

@@ -46,6 +46,8 @@ struct ControllerOptions: Sendable {
 enum ControllerMessage: Sendable {
     /// Something may have happened in the directory.
     case hint
+    /// There may be something to do now.
+    case wake
     case command(ControllerCommand, @Sendable (ControllerAnswer) -> Void)
     case acted(String, ActionOutcome)
     /// A graph has made its first checkpoint.
@@ -139,17 +141,40 @@ final class ControllerLoop {
         }
     }
 
-    /// Finds out whether a change that was under way had been committed.
+    /// Finds out whether a change that was under way had been committed, and what a reset that was
+    /// under way has left.
     private func settleTakeover(_ record: inout PipelineRecord, _ name: String) {
-        guard let takeover = record.stored.record.takeover else { return }
+        if record.stored.record.takeover != nil {
+            unwritten.insert(name)
+            settleTakeover(&record)
+            // It may have begun partitions for sinks that the version before does not have.
+            record.isPutBack = record.stored.record.takeover == nil
+        }
+        guard record.stored.record.isStateStale else { return }
+        record.stored.record.stateMeaning = nil
+        record.observed.stateMeaning = nil
         unwritten.insert(name)
+    }
+
+    /// Asks the journal whose the state is. Where that cannot be told now, the takeover stays noted,
+    /// and a start on the wrong version's state is refused by the engine.
+    func settleTakeover(_ record: inout PipelineRecord) {
+        guard let takeover = record.stored.record.takeover else { return }
+        let generation: Int?
+        do throws(EngineError) {
+            generation = try around.engine.committedGeneration(of: record.name)
+        } catch { return }
         record.stored.record.takeover = nil
-        let generation = (try? around.engine.committedGeneration(of: name)) ?? nil
         guard generation == takeover.spec.generation else { return }
-        record.stored.record.previous = record.stored.record.applied
+        if record.stored.record.applied?.digest != takeover.spec.digest {
+            record.stored.record.previous = record.stored.record.applied
+        }
         record.stored.record.applied = takeover.spec
         record.stored.record.stateMeaning = takeover.meaning
+        record.stored.record.isStateStale = false
         record.observed.stateMeaning = takeover.meaning
+        record.former = nil
+        record.formerTried = nil
     }
 
     private func countDeath(_ record: inout CatalogRecord, isAtWork: Bool, _ now: Int64) {
@@ -208,8 +233,8 @@ final class ControllerLoop {
     func observed(_ now: Int64) -> [String: ObservedPipeline] {
         records.mapValues { record in
             var observed = record.observed
-            if let former = record.former, let meaning = observed.stateMeaning {
-                observed.needsApproval = former.rules.needsApproval
+            observed.needsApproval = record.stored.record.needsApproval
+            if record.former != nil, let meaning = observed.stateMeaning {
                 let failure = observed.failure
                 let hasFailed = failure?.digest == meaning.digest && failure?.changeKey == nil
                 observed.canRunFormer =
@@ -248,7 +273,7 @@ final class ControllerLoop {
         if storeProblem != nil { next = min(next, storeRetryAt) }
         let deadline = nextDeadline(
             desired: desired(), observed: observed(now),
-            retentionMicros: options.retentionMicros)
+            retentionMicros: options.retentionMicros, after: now)
         // A deadline that has passed and left nothing to do must not make the loop spin.
         if let deadline { next = min(next, max(deadline, now.saturatingAdd(20_000))) }
         return next

@@ -27,6 +27,10 @@ struct PipelineRecord {
     /// When the change under way was begun, for the list of those.
     var changeBegunAt: Int64?
     var change: StateChange?
+    /// The launch that carries the change out.
+    var changeLaunch: Int64?
+    /// The next start is of a version that another one may have stood in for.
+    var isPutBack = false
     /// The rebuild under way, and what tells its messages from those of an earlier one.
     var rebuild: (any RunningRebuild)?
     var rebuildNumber: Int64 = 0

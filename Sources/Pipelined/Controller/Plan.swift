@@ -62,14 +62,18 @@ func plan(
 }
 
 /// When the plan may change although nothing else does: the next retry, the next state to forget.
+///
+/// - Parameter now: What has been passed is left out.
 func nextDeadline(
     desired: [String: DesiredPipeline], observed: [String: ObservedPipeline],
-    retentionMicros: Int64
+    retentionMicros: Int64, after now: Int64 = .min
 ) -> Int64? {
     observed.compactMap { name, seen in
         if seen.activity == .busy { return nil }
-        if desired[name] != nil { return seen.failure?.retryAt }
-        return seen.removedAt.map { $0.saturatingAdd(retentionMicros) }
+        let time =
+            desired[name] != nil
+            ? seen.failure?.retryAt : seen.removedAt.map { $0.saturatingAdd(retentionMicros) }
+        return time.flatMap { $0 > now ? $0 : nil }
     }.min()
 }
 
@@ -123,8 +127,14 @@ private func change(
         return mayTry ? (isRunning ? .replace(change, .changed) : .start(change)) : nil
     }
     // While the new version has to wait, the one before runs.
-    let instead: Action.Kind? = isRunning || !seen.canRunFormer ? nil : .startFormer
-    let needsApproval = !isForced && (wanted.rules.needsApproval || seen.needsApproval)
+    var isAtWork = isRunning
+    // It has read everything, and would end again at once.
+    if case .finished(let digest) = seen.activity, digest == seen.stateMeaning?.digest {
+        isAtWork = true
+    }
+    let instead: Action.Kind? = isAtWork || !seen.canRunFormer ? nil : .startFormer
+    let isEdited = seen.stateMeaning?.digest != wanted.meaning.digest
+    let needsApproval = isEdited && (wanted.rules.needsApproval || seen.needsApproval)
     let isHeld =
         change.refusal != nil
         || (needsApproval && wanted.approvedPlan != planHash(seen.stateMeaning, wanted))
@@ -175,7 +185,7 @@ extension DesiredPipeline {
 func planHash(_ old: PipelineMeaning?, _ wanted: DesiredPipeline) -> String {
     let change = StateChange(from: old, to: wanted.meaning, rules: wanted.rules)
     let text =
-        "\(old?.digest ?? "")\n\(wanted.changeTarget)\n"
+        "\(old?.digest ?? "")\n\(wanted.meaning.digest)\n\(wanted.rules.key)\n"
         + change.fates.map { "\($0.node) \($0.fate.rawValue) \($0.formerName ?? "")\n" }.joined()
     return sha256(Array(text.utf8)).prefix(6).map { byte in
         let digits = String(byte, radix: 16)

@@ -34,6 +34,8 @@ struct StateChange: Hashable, Sendable {
     var rereadSources: Set<String> = []
     /// Sinks that keep their name and write elsewhere.
     var movedSinks: Set<String> = []
+    /// Sinks that write where one of the old spec did, by their names now: its name.
+    var sinkNames: [String: String] = [:]
 
     /// Nothing was there, or nothing was asked for.
     static let none = StateChange(fates: [])
@@ -114,7 +116,10 @@ private struct FatePlanner {
                 change.rereadSources.insert(fate.node)
             }
         }
-        for sink in new.nodes where sink.kind == .sink {
+        for sink in new.nodes where sink.kind == .sink && !sink.place.isEmpty {
+            if let former = old.nodes.first(where: { $0.kind == .sink && $0.place == sink.place }) {
+                change.sinkNames[sink.name] = former.name
+            }
             if let former = old[sink.name], former.kind == .sink, !former.place.isEmpty,
                 former.place != sink.place
             {
@@ -227,22 +232,31 @@ private struct FatePlanner {
 
     /// What reads a table that is read anew for a rebuild has to see the same rows of it.
     private mutating func rebuildBesideLiveTables() {
-        var tables: Set<String> = []
-        func readsOne(_ fate: NodeFate) -> Bool {
-            !rules.ancestors[fate.node, default: []].isDisjoint(with: tables)
+        while let index = keptBesideLiveTable() {
+            let node = fates[index].node
+            fates[index].reason = "it reads a table that is read anew for another node"
+            fates[index].formerName = nil
+            fates[index].fate = .rebuilt
+            let obstacle =
+                rules.policy == .refuse && !isForced
+                ? "the spec refuses that" : rules.obstacles[node]
+            if let obstacle {
+                refusals.append(
+                    "'\(node)' would lose its state because \(fates[index].reason), and it cannot be "
+                        + "rebuilt: \(obstacle)")
+            }
         }
+    }
+
+    private func keptBesideLiveTable() -> Int? {
+        var tables: Set<String> = []
         for fate in fates where fate.fate == .rebuilt {
             tables.formUnion(
                 rules.ancestors[fate.node, default: []].intersection(rules.liveTables))
         }
-        guard !tables.isEmpty else { return }
-        for index in fates.indices
-        where fates[index].fate == .kept && fates[index].kind != .source
-            && fates[index].kind != .table && readsOne(fates[index])
-        {
-            fates[index].fate = .rebuilt
-            fates[index].formerName = nil
-            fates[index].reason = "it reads a table that is read anew for another node"
+        return fates.firstIndex { fate in
+            fate.fate == .kept && (fate.kind == .step || fate.kind == .sink)
+                && !rules.ancestors[fate.node, default: []].isDisjoint(with: tables)
         }
     }
 }

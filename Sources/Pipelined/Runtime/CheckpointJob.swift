@@ -27,7 +27,9 @@ final class CheckpointJob: @unchecked Sendable {
     }
 
     /// Commits the epoch. After an error it may or may not be found committed by a restart.
-    func run() throws(EngineError) {
+    ///
+    /// - Parameter committed: Called when the record is synced, before the sinks commit.
+    func run(_ committed: (CheckpointMeta) -> Void) throws(EngineError) {
         for (name, cut) in cuts {
             do throws(ConnectorError) {
                 try cut.sync()
@@ -47,6 +49,7 @@ final class CheckpointJob: @unchecked Sendable {
         } catch {
             throw EngineError(error)
         }
+        committed(meta)
         for (name, cut) in cuts {
             do throws(ConnectorError) {
                 try cut.commit()

@@ -54,6 +54,11 @@ private final class EmbeddedRebuild: RunningRebuild {
             cancel()
             throw error
         }
+        guard before.map({ $0.limitEpoch == after.limitEpoch }) ?? true else {
+            throw EngineError(
+                message: "cannot switch to the new version: the one before has committed meanwhile",
+                node: nil, isTerminal: false)
+        }
         var sinkChanges: [String: [Batch]] = [:]
         for sink in after.graph.sinks {
             guard let rows = sink.sink as? StandingRows else { continue }
@@ -61,7 +66,8 @@ private final class EmbeddedRebuild: RunningRebuild {
             sinkChanges[sink.name] = rows.changes(from: former as? StandingRows)
         }
         return RebuiltState(
-            state: after.state, meta: after.meta, nodes: nodes, newSources: newSources,
+            state: after.state, meta: after.meta, epoch: after.limitEpoch, nodes: nodes,
+            newSources: newSources,
             sinkChanges: sinkChanges)
     }
 }
@@ -110,9 +116,10 @@ extension EmbeddedEngine {
         func replay(
             _ spec: PipelineSpec, _ sources: [String: String]
         ) throws(EngineError) -> HistoryReplay {
-            let graph = try replayGraph(spec, sources, meta, launch.replayFrom)
+            let (graph, partial) = try replayGraph(spec, sources, meta, launch)
             return HistoryReplay(
-                graph, pipeline: name, formerSources: sources, services: services,
+                graph, pipeline: name, formerSources: sources, partialSources: partial,
+                services: services,
                 onCaughtUp: { countdown.count() }, onFailure: launch.onFailure)
         }
         let after = try replay(reduced, sources)
@@ -153,8 +160,20 @@ extension EmbeddedEngine {
     private func formerVersion(
         of launch: RebuildLaunch, _ meta: CheckpointMeta
     ) throws(EngineError) -> PipelineSpec? {
-        guard let former = launch.former else { return nil }
         let rebuilt = Set(launch.change.rebuilt)
+        guard let former = launch.former else {
+            let filled = launch.spec.sinks.first { sink in
+                rebuilt.contains(sink.name) && sink.mode != .append
+                    && meta.sinks.contains { $0.name == sink.name && !$0.value.isEmpty }
+            }
+            guard let filled else { return nil }
+            throw EngineError(
+                message:
+                    "cannot rebuild sink '\(filled.name)': what stands there was made by a version "
+                    + "whose spec does not mean the same any more, as its environment or a topic has "
+                    + "changed; set on_change: {rebuild: {output: replace}}", node: filled.name,
+                isTerminal: true)
+        }
         let same = launch.spec.sinks.filter { sink in
             guard rebuilt.contains(sink.name), sink.mode != .append,
                 former.sinks.contains(where: { $0.name == sink.name && $0.mode != .append }),
@@ -166,16 +185,39 @@ extension EmbeddedEngine {
         return same.isEmpty ? nil : former.reduced(to: Set(same.map(\.name)))
     }
 
-    /// A graph that writes nothing, with its sources at the beginnings of history.
+    /// A graph that writes nothing, with its sources at the beginnings of history. Where one is gone
+    /// and the spec accepts that, its source begins with what is left.
     private func replayGraph(
         _ spec: PipelineSpec, _ sources: [String: String], _ meta: CheckpointMeta,
-        _ replayFrom: TopicPosition?
+        _ launch: RebuildLaunch
+    ) throws(EngineError) -> (Graph, partialSources: Set<String>) {
+        var starts: [String: TopicPosition] = [:]
+        if let from = launch.from {
+            for source in spec.sources where source.keepsHistory { starts[source.name] = from }
+        }
+        while true {
+            do throws(EngineError) {
+                return (try replayGraph(spec, sources, meta, starts), Set(starts.keys))
+            } catch {
+                guard error.isHistoryGone, let position = launch.replayFrom, let node = error.node,
+                    starts[node] == nil,
+                    spec.sources.contains(where: { $0.name == node && $0.keepsHistory })
+                else { throw error }
+                starts[node] = position
+            }
+        }
+    }
+
+    /// - Parameter starts: Where sources begin that do not begin where they did.
+    private func replayGraph(
+        _ spec: PipelineSpec, _ sources: [String: String], _ meta: CheckpointMeta,
+        _ starts: [String: TopicPosition]
     ) throws(EngineError) -> Graph {
-        let graph = try GraphBuilder.build(spec, connectors: replaying(spec, replayFrom))
+        let graph = try GraphBuilder.build(spec, connectors: replaying(spec, starts))
         let now = services.clock()
         graph.context.now = now
         for source in graph.sources {
-            guard replayFrom == nil, let former = sources[source.spec.name],
+            guard starts[source.spec.name] == nil, let former = sources[source.spec.name],
                 let saved = meta.sources.first(where: { $0.name == former })
             else { continue }
             do throws(ConnectorError) {
@@ -196,21 +238,32 @@ extension EmbeddedEngine {
     }
 
     private func replaying(
-        _ spec: PipelineSpec, _ replayFrom: TopicPosition?
+        _ spec: PipelineSpec, _ starts: [String: TopicPosition]
     ) -> GraphBuilder.ConnectorOpening {
         var opening = opening(spec)
         let openSource = opening.openSource
         opening.openSource = { (source) throws(ConnectorError) in
-            guard let replayFrom, case .topic(var options) = source.connector else {
+            guard let start = starts[source.name], case .topic(var options) = source.connector
+            else {
                 return try openSource(source)
             }
             var source = source
-            options.start = replayFrom
+            options.start = start
             source.connector = .topic(options)
             return try openSource(source)
         }
         opening.openSink = { (sink) throws(ConnectorError) in StandingRows(sink) }
         opening.openDeadLetters = { () throws(ConnectorError) in SuppressedSink() }
         return opening
+    }
+}
+
+extension SourceSpec {
+    /// Whether it reads what others keep, some of which may be gone.
+    fileprivate var keepsHistory: Bool {
+        switch connector {
+        case .file, .topic: return true
+        case .stdin, .generate, .nexmark: return false
+        }
     }
 }

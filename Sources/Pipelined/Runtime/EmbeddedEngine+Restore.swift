@@ -10,12 +10,16 @@ struct PipelineStart {
     var takeover = StateTakeover()
     /// What sinks have to be given so that the new version's rows stand there, by the sink.
     var sinkChanges: [String: [Batch]] = [:]
+    /// What must not be done before the first checkpoint.
+    var whenCommitted: (@Sendable () -> Void)?
 }
 
 /// The state that a rebuild has made, on its way to the version that it is for.
 final class RebuiltState: Sendable {
     let state: RecoveredState
     let meta: CheckpointMeta
+    /// The epoch of the other version up to which it has read.
+    let epoch: UInt64
     /// The nodes whose state is taken from here.
     let nodes: Set<String>
     /// Sources that the version before did not have.
@@ -24,11 +28,12 @@ final class RebuiltState: Sendable {
 
     init(
         state: RecoveredState = RecoveredState(), meta: CheckpointMeta = CheckpointMeta(),
-        nodes: Set<String> = [], newSources: Set<String> = [],
+        epoch: UInt64 = 0, nodes: Set<String> = [], newSources: Set<String> = [],
         sinkChanges: [String: [Batch]] = [:]
     ) {
         self.state = state
         self.meta = meta
+        self.epoch = epoch
         self.nodes = nodes
         self.newSources = newSources
         self.sinkChanges = sinkChanges
@@ -52,6 +57,11 @@ extension EmbeddedEngine {
         case .keep: names = [:]
         case .change(let change, let state):
             rebuilt = state
+            if let state, state.epoch != meta.epoch {
+                throw EngineError(
+                    message: "cannot switch to the new version: the one before has committed more "
+                        + "than was read", node: nil, isTerminal: false)
+            }
             if state != nil { takeover.isOwed = true }
             names = Dictionary(
                 change.kept.map { ($0.former, $0.name) }, uniquingKeysWith: { first, _ in first })
@@ -176,22 +186,18 @@ extension EmbeddedEngine {
         }
     }
 
-    /// The tokens of file sinks that have another name now, under that; those of file sinks that
-    /// write elsewhere now, under a name that no sink has.
+    /// The tokens under the names that the sinks have now: a file goes on in the sink that has its
+    /// path. Those of file sinks that write elsewhere now are under a name that no sink has.
     func renamingSinks(of meta: CheckpointMeta, _ state: StateTransition) -> CheckpointMeta {
         guard case .change(let change, _) = state else { return meta }
         var result = meta
-        for index in result.sinks.indices
-        where change.movedSinks.contains(result.sinks[index].name)
-            && TopicSinkToken(result.sinks[index].value) == nil
-        {
-            result.sinks[index].name += " (before)"
-        }
-        for (name, former) in change.kept where name != former {
-            guard let index = result.sinks.firstIndex(where: { $0.name == former }),
-                TopicSinkToken(result.sinks[index].value) == nil
-            else { continue }
-            result.sinks[index].name = name
+        for index in meta.sinks.indices where TopicSinkToken(meta.sinks[index].value) == nil {
+            let former = meta.sinks[index].name
+            if let name = change.sinkNames.first(where: { $0.value == former })?.key {
+                result.sinks[index].name = name
+            } else if change.movedSinks.contains(former) {
+                result.sinks[index].name += " (before)"
+            }
         }
         return result
     }

@@ -162,14 +162,22 @@ final class EmbeddedEngine: Engine {
         if let recovered { meta = try decode(recovered.meta) }
         services.topics.note(meta?.sinks ?? [], of: launch.spec.name)
         if let meta { services.positions.note(meta, of: launch.spec.name) }
+        try checkOwner(of: meta, launch)
         let graph = try GraphBuilder.build(
             launch.spec, connectors: opening(launch.spec))
         do throws(EngineError) {
-            try recoverSinks(of: graph, meta.map { renamingSinks(of: $0, launch.state) })
+            let left = try recoverSinks(
+                of: graph, meta.map { renamingSinks(of: $0, launch.state) })
+            if launch.isPutBack { sealOrphans(of: launch.spec) }
             let now = services.clock()
             graph.context.now = now
             graph.context.rowsLeft = options.rowLimit
             var start = PipelineStart(epoch: meta?.epoch ?? 0)
+            if !left.isEmpty {
+                let topics = services.topics.connection(for: launch.spec.name)
+                // Not sooner: until then the version that writes them may be put back.
+                start.whenCommitted = { try? SinkTokens.forget(left, topics: topics) }
+            }
             if let recovered, let meta {
                 start.takeover = try restore(graph, launch, recovered, meta, now: now)
             }
@@ -211,10 +219,25 @@ final class EmbeddedEngine: Engine {
             })
     }
 
+    /// Refuses a state that is another version's than whoever starts this one believes.
+    private func checkOwner(
+        of meta: CheckpointMeta?, _ launch: PipelineLaunch
+    ) throws(EngineError) {
+        guard let meta, let expected = launch.stateGeneration, meta.generation > 0,
+            meta.generation != Int64(expected)
+        else { return }
+        throw EngineError(
+            message: "cannot start '\(launch.spec.name)': its state is of generation "
+                + "\(meta.generation) and not of \(expected)", node: nil, isTerminal: false)
+    }
+
     /// Makes every sink equal to its token, whatever becomes of the state.
+    ///
+    /// - Returns: The tokens of sinks that do not go on: their partitions of topics are complete once
+    ///   the state is this version's.
     func recoverSinks(
         of graph: Graph, _ meta: CheckpointMeta?
-    ) throws(EngineError) {
+    ) throws(EngineError) -> [(sink: String, token: [UInt8])] {
         let topics = services.topics.connection(for: graph.spec.name)
         func isOwn(_ token: [UInt8], _ name: String) -> Bool {
             let connector =
@@ -223,7 +246,9 @@ final class EmbeddedEngine: Engine {
             return graph.sinks.contains { $0.name == name }
                 && SinkTokens.isOwn(token, of: connector)
         }
+        var left: [(sink: String, token: [UInt8])] = []
         for saved in meta?.sinks ?? [] where !isOwn(saved.value, saved.name) {
+            left.append((saved.name, saved.value))
             do throws(ConnectorError) {
                 try SinkTokens.settle(
                     token: saved.value, of: saved.name,
@@ -239,6 +264,24 @@ final class EmbeddedEngine: Engine {
                 try node.sink.recover(token: token)
             } catch {
                 throw EngineError(error, node: node.name)
+            }
+        }
+        return left
+    }
+
+    /// Completes the partitions that another version of the pipeline, which did not last, has begun
+    /// for sinks that this one does not have: readers would wait for them.
+    private func sealOrphans(of spec: PipelineSpec) {
+        let names = Set(spec.sinks.map(\.name) + ["dead-letters"])
+        let topics = services.topics.catalog
+        for name in (try? topics.store.names()) ?? [] {
+            guard let topic = (try? topics.entry(name))?.topic else { continue }
+            for partition in topic.partitions where !partition.isSealed {
+                let writer = topic.writer(of: partition)
+                guard let parts = TopicWriter.parts(writer), parts.pipeline == spec.name,
+                    !names.contains(parts.sink)
+                else { continue }
+                try? topic.seal(writer: writer)
             }
         }
     }

@@ -42,6 +42,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     private var takeover: StateTakeover
     private var sinkChanges: [String: [Batch]]
     private var hasCommitted = false
+    /// What must not be done before the state is this version's.
+    private var whenCommitted: (@Sendable () -> Void)?
     private var jobIsRunning = false
     private var jobIsLast = false
     private var isFinishing = false
@@ -68,6 +70,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         epoch = start.epoch
         takeover = start.takeover
         sinkChanges = start.sinkChanges
+        whenCommitted = start.whenCommitted
         // Starts are spread over the interval, so that many pipelines do not sync at once.
         let interval = launch.spec.settings.checkpointIntervalMicros
         let spread = Int64(launch.spec.name.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xffff })
@@ -293,10 +296,11 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
             let begin = MonotonicClock.micros()
             var result = JobResult(error: nil, micros: 0)
             do throws(EngineError) {
-                try job.run()
-                services.positions.note(job.meta, of: spec.name)
+                try job.run { services.positions.note($0, of: spec.name) }
             } catch {
                 result.error = error
+                // Whether the record counts, only the journal can say.
+                services.positions.forget(spec.name)
             }
             result.micros = MonotonicClock.micros() - begin
             jobResult.withLock { $0 = result }
@@ -320,7 +324,12 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         publisher.noteCheckpoint(epoch: epoch, micros: result.micros)
         if !hasCommitted {
             hasCommitted = true
-            services.blocking.submit(launch.onCommit)
+            let (onCommit, whenCommitted) = (launch.onCommit, whenCommitted)
+            self.whenCommitted = nil
+            services.blocking.submit {
+                whenCommitted?()
+                onCommit()
+            }
         }
         // A checkpoint that takes more than half of the interval stretches it.
         nextCheckpointAt = max(nextCheckpointAt, now + result.micros)

@@ -34,6 +34,11 @@ struct PipelineLaunch: Sendable {
     /// Counts the specs of this name that were accepted, from 1.
     var generation: Int
     var state: StateTransition
+    /// Of the state, as the controller has it; a start on another one's is refused. nil where it has
+    /// none.
+    var stateGeneration: Int?
+    /// A version that is put back after another one may have begun partitions of its own.
+    var isPutBack = false
     /// Called once, on any thread, when a first checkpoint has made the state this version's.
     var onCommit: @Sendable () -> Void = {}
     /// Called once, on any thread, when the pipeline has ended of itself or failed; not after `stop`.
@@ -56,8 +61,10 @@ struct RebuildLaunch: Sendable {
     /// What runs, or ran last; nil where that cannot be known any more.
     var former: PipelineSpec?
     var change: StateChange
-    /// Where history begins, of sources that no longer have all of it; nil where all is wanted.
+    /// Where history may begin of sources that no longer have all of it; nil where all is wanted.
     var replayFrom: TopicPosition?
+    /// Where it is to begin, whatever there is.
+    var from: TopicPosition?
     /// Called once, on any thread, when it has read as far as the other version.
     var onCaughtUp: @Sendable () -> Void
     /// Called once, on any thread; not after `cancel` and `finish`.
@@ -113,6 +120,8 @@ struct EngineError: Error, Sendable {
     var isTerminal: Bool
     /// The disk, or the user's share of it, is full.
     var isDiskFull = false
+    /// The first rows of a source are no longer there.
+    var isHistoryGone = false
 }
 
 /// A pipeline that has been started. All calls are safe from any thread.

@@ -17,12 +17,18 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
     private let services: EngineServices
     /// The sources that the other version has too, by their names there.
     private let formerSources: [String: String]
+    /// Of these, the ones of which some of history is known to be missing.
+    private let partialSources: Set<String>
     /// What the nodes have given to checkpoints so far.
     private(set) var state = RecoveredState()
     private(set) var meta = CheckpointMeta()
+    /// The other version's epoch up to which it reads.
+    private(set) var limitEpoch: UInt64 = 0
     private var limitNumber = 0
     private var limits: [String: CheckpointMeta.Source] = [:]
     private var captureAt: Int64 = 0
+    /// Since when only sources without a limit have had more.
+    private var openEndSince: Int64?
     private let order = Mutex(Order.read)
     private let hasNews = Atomic(true)
     private let isOver = Mutex(false)
@@ -49,12 +55,14 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
     ///     there.
     init(
         _ graph: Graph, pipeline: String, formerSources: [String: String],
-        services: EngineServices, onCaughtUp: @escaping @Sendable () -> Void,
+        partialSources: Set<String>, services: EngineServices,
+        onCaughtUp: @escaping @Sendable () -> Void,
         onFailure: @escaping @Sendable (EngineError) -> Void
     ) {
         self.graph = graph
         self.pipeline = pipeline
         self.formerSources = formerSources
+        self.partialSources = partialSources
         self.services = services
         self.onCaughtUp = onCaughtUp
         self.onFailure = onFailure
@@ -115,7 +123,9 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
             if let failure = graph.context.failure { return fail(failure) }
             publish()
             if hasMore {
-                if order == .finish, isOpenEnded(start) { return complete() }
+                guard isOpenEnded(start) else { return .again }
+                if order == .finish { return complete() }
+                noteCaughtUp()
                 return .again
             }
             if order == .finish { return complete() }
@@ -132,6 +142,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
         for source in graph.sources { try source.discover(now: now) }
         if let last = services.positions.last(of: pipeline), last.number != limitNumber {
             limitNumber = last.number
+            limitEpoch = last.meta.epoch
             for source in last.meta.sources { limits[source.name] = source }
         }
         for source in graph.sources {
@@ -183,17 +194,30 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
             record.add(NodeChanges(node: node, changes: changes))
         }
         if !record.isEmpty { record.apply(to: &state) }
+        if let limit = graph.spec.settings.memoryBytesMax, graph.stateSize.bytes > limit {
+            graph.context.fail(
+                EngineError(
+                    message: "cannot build the new version's state: it has "
+                        + "\(graph.stateSize.bytes) bytes and settings.memory_max allows \(limit); raise "
+                        + "it, or bound the state", node: nil, isTerminal: true))
+        }
     }
 
-    /// Whether only sources without a limit have more, and have been read for long enough.
+    /// Whether only sources without a limit have more, and have been read for long enough: they may
+    /// never run dry.
     private func isOpenEnded(_ now: Int64) -> Bool {
-        let rest = graph.sources.filter { $0.nextSplit(now: services.clock()) != nil }
+        let clock = services.clock()
+        let waits = graph.sources.contains {
+            formerSources[$0.spec.name] != nil && $0.nextSplit(now: clock) != nil
+        }
+        guard !waits else {
+            openEndSince = nil
+            return false
+        }
         let since = openEndSince ?? now
         openEndSince = since
-        return rest.allSatisfy { formerSources[$0.spec.name] == nil }
-            && now - since >= Self.openEndMicros
+        return now - since >= Self.openEndMicros
     }
-    private var openEndSince: Int64?
 
     private func noteCaughtUp() {
         guard !hasCaughtUp else { return }
@@ -212,7 +236,10 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
             guard let former = formerSources[source.spec.name] else { continue }
             for saved in limits[former]?.splits ?? [] {
                 guard let split = source.splits.first(where: { $0.split.id == saved.id }) else {
-                    continue
+                    if partialSources.contains(source.spec.name) { continue }
+                    let error = ConnectorError.historyIsGone(
+                        saved.id, "it was read once and is no longer there")
+                    return fail(EngineError(error, node: source.spec.name))
                 }
                 split.hasEnded = saved.hasEnded
                 split.isIdle = saved.isIdle
@@ -251,15 +278,15 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
         var done: Int64 = 0
         var total: Int64 = 0
         for source in graph.sources {
-            let progress = source.progress
-            done += progress.done
+            // In rows, of which the other version knows how many it has read.
+            let rows = source.counters.rowsOut + source.counters.invalid
+            done += rows
             let former = formerSources[source.spec.name].flatMap { limits[$0] }
-            total += progress.total ?? former.map { max($0.rows, progress.done) } ?? progress.done
+            total += max(rows, former.map { $0.rows + $0.invalid } ?? rows)
         }
-        let rows = graph.sources.reduce(0) { $0 + $1.counters.rowsOut }
         let share = total > 0 ? min(1, Double(done) / Double(total)) : nil
         published.withLock { status in
-            status.rows = rows
+            status.rows = done
             status.share = share
             let spent = MonotonicClock.micros() - status.startedAt
             status.microsLeft = share.flatMap { share in

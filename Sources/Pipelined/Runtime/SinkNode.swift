@@ -70,6 +70,8 @@ final class SinkNode: BatchReceiver {
 
 extension EngineError {
     init(_ error: ConnectorError, node: String?) {
-        self.init(message: error.message, node: node, isTerminal: error.kind == .terminal)
+        self.init(
+            message: error.message, node: node, isTerminal: error.kind == .terminal,
+            isHistoryGone: error.isHistoryGone)
     }
 }

@@ -139,7 +139,9 @@ final class UpgradeHarness {
         }
         try wait("has not read and committed \(wanted)") {
             let last = self.engine.services.positions.last(of: self.name)?.meta
-            return last?.generation == Int64(self.generation)
+            // What is committed is visible a moment later.
+            let isVisible = last.map { self.running?.status.checkpointEpoch ?? 0 >= $0.epoch }
+            return last?.generation == Int64(self.generation) && isVisible == true
                 && wanted.allSatisfy { name, rows in
                     let source = last?.sources.first { $0.name == name }
                     return source.map { $0.rows + $0.invalid >= rows } ?? (rows == 0)
