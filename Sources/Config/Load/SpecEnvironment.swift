@@ -56,13 +56,16 @@ package struct SpecLoadOptions: Sendable {
     /// among them (it has `fields`) goes before what the files of the load say of a topic; that goes
     /// before the others.
     package var topics: [String: KnownTopic]
+    /// Whether `tests` are read and checked; what runs a pipeline does not care for them.
+    package var readsTests: Bool
 
     package init(
         parameterOverrides: [String: String] = [:], isEnvironmentStrict: Bool = true,
-        topics: [String: KnownTopic] = [:]
+        topics: [String: KnownTopic] = [:], readsTests: Bool = true
     ) {
         self.parameterOverrides = parameterOverrides
         self.isEnvironmentStrict = isEnvironmentStrict
         self.topics = topics
+        self.readsTests = readsTests
     }
 }

@@ -2,7 +2,7 @@
 enum CommandTable {
     static let all: [Command] = [
         .serve, .run(RunCommand.run),
-        .validate, .explain, .graph, .diff,
+        .validate, .test, .explain, .graph, .diff,
         .status, .describe, .events, .wait, .tap, .metrics,
         .reload, .pause, .resume, .restart, .reset,
         .topics, .produce, .consume, .deadLetters,

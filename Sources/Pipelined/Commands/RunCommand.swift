@@ -54,7 +54,7 @@ enum RunCommand {
     // MARK: Before
 
     /// `--param name=value` as a table; nil after a usage error.
-    private static func parameters(
+    static func parameters(
         _ invocation: Invocation, _ terminal: Terminal
     ) -> [String: String]? {
         var result: [String: String] = [:]

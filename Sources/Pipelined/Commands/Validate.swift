@@ -15,18 +15,19 @@ extension Command {
             .allowPath, .format(),
         ],
         notes: """
-            Opens none of the data that the specs name. Exits with 1 when there is an error, so that it
-            can stand in a commit hook or a build. Topics that the files name and do not have are
-            looked for in the files beside them.
+            Opens none of the data that the specs name. Checks tests too; 'test' runs them. Exits with 1
+            when there is an error, so that it can stand in a commit hook or a build. Topics that the
+            files name and do not have are looked for in the files beside them.
             """,
         examples: [
             Example("pipelined validate pipelines/", "check all specs of a folder, together"),
             Example("pipelined validate -o json new.yaml", "for an editor"),
         ]
     ) { invocation, terminal in
-        let files = SpecFiles(invocation.operands.isEmpty ? ["pipelines"] : invocation.operands)
+        let files = SpecFiles(
+            invocation.operands.isEmpty ? ["pipelines"] : invocation.operands, includesTests: true)
         var specs = LoadedSpecs(
-            files, invocation, isEnvironmentStrict: invocation.isSet("strict-env"))
+            files, invocation, isEnvironmentStrict: invocation.isSet("strict-env"), readsTests: true)
         specs.checkTogether()
         let errors = specs.diagnostics.count { $0.severity == .error } + files.problems.count
         let warnings = specs.diagnostics.count { $0.severity == .warning }

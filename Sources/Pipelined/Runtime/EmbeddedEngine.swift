@@ -19,6 +19,10 @@ struct EngineOptions: Sendable {
     var rowLimit: Int64?
     /// What listens from the first row on.
     var taps: [Tap] = []
+    /// What the pipelines take for the time.
+    var clock = EngineClock.system
+    /// Opens what stands in for the connectors of a spec, where something does.
+    var standIns: (@Sendable (PipelineSpec) -> GraphBuilder.ConnectorOpening)?
 
     struct Tap: Sendable {
         let node: NodeReference
@@ -34,11 +38,14 @@ final class EngineServices: Sendable {
     let state: StateDirectory
     let topics: TopicService
     let commitsEachBatch: Bool
+    let clock: EngineClock
 
     init(
         workers: WorkerPool, blocking: BlockingPool, fileEvents: FileEvents?,
-        state: StateDirectory, topics: TopicService, commitsEachBatch: Bool
+        state: StateDirectory, topics: TopicService, commitsEachBatch: Bool,
+        clock: EngineClock = .system
     ) {
+        self.clock = clock
         self.topics = topics
         self.commitsEachBatch = commitsEachBatch
         self.workers = workers
@@ -99,8 +106,16 @@ final class EmbeddedEngine: Engine {
         services = EngineServices(
             workers: WorkerPool(threads: options.workers),
             blocking: BlockingPool(threads: options.blockingThreads), fileEvents: fileEvents,
-            state: state, topics: topics, commitsEachBatch: options.commitsEachBatch)
+            state: state, topics: topics, commitsEachBatch: options.commitsEachBatch,
+            clock: options.clock)
     }
+
+    /// Runs, on the calling thread, what has work: for engines without threads (`workers` and
+    /// `blockingThreads` 0), whose time is their caller's.
+    ///
+    /// - Returns: When something wants to be run again, on the engine's monotonic clock; nil if only a
+    ///   change can bring that.
+    func runReady() -> Int64? { services.workers.runReady(now: services.clock.monotonic()) }
 
     func close() {
         services.workers.close()
@@ -160,7 +175,8 @@ final class EmbeddedEngine: Engine {
             launch.spec, connectors: opening(launch.spec))
         do throws(EngineError) {
             try recoverSinks(of: graph, meta)
-            let now = WallClock.micros()
+            let now = services.clock.wall()
+            graph.context.clock = services.clock
             graph.context.now = now
             graph.context.rowsLeft = options.rowLimit
             var dropped: [[UInt8]] = []
@@ -183,6 +199,7 @@ final class EmbeddedEngine: Engine {
     }
 
     private func opening(_ spec: PipelineSpec) -> GraphBuilder.ConnectorOpening {
+        if let standIns = options.standIns { return standIns(spec) }
         let existing = options.existingOutput
         let fileSystem = services.state.fileSystem
         let topics = services.topics.connection(for: spec.name)
@@ -362,7 +379,7 @@ final class EmbeddedEngine: Engine {
     ) throws(EngineError) -> CheckpointMeta {
         var meta = CheckpointMeta()
         meta.epoch = old.epoch + 1
-        meta.at = WallClock.micros()
+        meta.at = services.clock.wall()
         meta.sinks = sinks
         var record = JournalRecordBuilder()
         for node in recovered.nodes { record.dropNode(node: node) }
