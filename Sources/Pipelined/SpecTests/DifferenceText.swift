@@ -25,7 +25,7 @@ enum DifferenceText {
         case .missing(let expected, nil):
             return [
                 head + "'\(name)' lacks a row", "  expected  \(text(expected))",
-                "  came      no row that is not expected elsewhere",
+                "  came      nothing else",
             ]
         case .missing(let expected, let nearest?):
             return [head + "'\(name)' lacks a row", "  expected  \(text(expected))"]

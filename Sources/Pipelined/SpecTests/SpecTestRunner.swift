@@ -25,6 +25,7 @@ enum SpecTestRunner {
                 test.pipeline, clockMicros: test.clockMicros, observed: test.targets)
             defer { pipeline.close() }
             failure = try run(test, on: pipeline)
+            if !failure.isEmpty { failure += setAside(pipeline) }
         } catch {
             let place = test.location
             failure = [
@@ -59,6 +60,24 @@ enum SpecTestRunner {
             }
         }
         return failure + differences(test.expectations, spec, pipeline)
+    }
+
+    /// What may be the reason: rows that are in the dead letters instead.
+    private static func setAside(_ pipeline: TestedPipeline) -> [String] {
+        var kinds: [(text: String, count: Int)] = []
+        for row in pipeline.deadLetters.map(ObservedRow.init) {
+            func word(_ column: String) -> String {
+                let json = row[column] ?? ""
+                return (try? JSONParser.parse(Array(json.utf8)))?.text ?? json
+            }
+            let text = "'\(word("node"))' set a row aside: \(word("error"))"
+            if let index = kinds.firstIndex(where: { $0.text == text }) {
+                kinds[index].count += 1
+            } else {
+                kinds.append((text, 1))
+            }
+        }
+        return kinds.prefix(5).map { $0.text + ($0.count > 1 ? " (\($0.count) rows)" : "") }
     }
 
     private static func differences(

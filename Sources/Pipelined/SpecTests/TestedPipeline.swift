@@ -117,6 +117,9 @@ final class TestedPipeline {
     /// What a sink or port was given so far, as JSON objects.
     func rows(_ target: TestExpectation.Target) -> [String] { connections.output(target).rows }
 
+    /// Rows that could not be read or evaluated and that nothing reads, as ``InvalidPort/schema``.
+    var deadLetters: [String] { connections.output(.port(GivenConnections.deadLetters)).rows }
+
     // MARK: Time
 
     /// Runs the engine at each moment at which it wants to be run.
@@ -208,6 +211,8 @@ final class GivenConnections: Sendable {
     }
     private let ends = Mutex(Ends())
     private static let observerPrefix = "test:"
+    /// No node can have this name.
+    static let deadLetters = NodeReference(node: "dead-letters", port: .invalid)
 
     /// Why the pipeline ended of itself.
     var failure: EngineError? { ends.withLock { $0.failure } }
@@ -260,8 +265,7 @@ final class GivenConnections: Sendable {
                     output: self.output(isObserver ? .port(sink.input) : .sink(sink.name)))
             },
             openDeadLetters: { () throws(ConnectorError) in
-                // Nobody can expect anything of a sink of this name.
-                let letters = NodeReference(node: "dead-letters", port: .invalid)
+                let letters = GivenConnections.deadLetters
                 let schema = SinkFactory.deadLetterSchema
                 return try GivenSink(
                     Self.observer(of: letters, NodeOutput(schema: schema, change: .append)),
