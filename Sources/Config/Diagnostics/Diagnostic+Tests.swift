@@ -44,6 +44,12 @@ extension Diagnostic {
             help: suggestion(for: name, among: known).map { "did you mean '\($0)'?" })
     }
 
+    static func badParameters(_ problem: String, at place: FileLocation) -> Diagnostic {
+        let words = problem.hasPrefix("--param ") ? problem.dropFirst(8) : problem[...]
+        return Diagnostic(
+            "the pipeline does not go with these parameters", at: place, label: String(words))
+    }
+
     static func cannotUseSpec(
         _ what: String, _ problem: Diagnostic, at place: FileLocation
     ) -> Diagnostic {
@@ -61,6 +67,12 @@ extension Diagnostic {
         return Diagnostic(
             "a step does one thing: '\(names[0])' or '\(names[1])', not both", at: place,
             help: "make a second step of it")
+    }
+
+    static func clockGoesBack(now: String, at place: FileLocation) -> Diagnostic {
+        Diagnostic(
+            "time does not go back", at: place, label: "the clock says \(now) here",
+            help: "give a later time, or begin the test with an earlier 'clock'")
     }
 
     static func tableIsComplete(_ name: String, at place: FileLocation) -> Diagnostic {
@@ -91,7 +103,7 @@ extension Diagnostic {
         at place: FileLocation
     ) -> Diagnostic {
         Diagnostic(
-            "'\(name)' is \(words)", at: place,
+            "'\(name)' takes \(words)", at: place,
             label: isSubstituted ? "what this stands for is none" : "'\(written)' is none")
     }
 

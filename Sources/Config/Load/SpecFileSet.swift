@@ -76,8 +76,9 @@ struct SpecFileSet {
             results[unit.file].diagnostics += read.diagnostics
             overrides[unit.file].formUnion(read.usedOverrides)
         }
+        let shared = loader.options.sharesOverrides ? Set(overrides.joined()) : []
         for file in results.indices {
-            let used = overrides[file]
+            let used = overrides[file].union(shared)
             for name in loader.options.parameterOverrides.keys.sorted()
             where !used.contains(name) && !unreadable.contains(file)
                 && !TestFiles.isTestFile(sources[file].path)

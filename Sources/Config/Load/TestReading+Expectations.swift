@@ -52,9 +52,14 @@ extension TestReader {
         if case .sequence(let items) = entry.value.content {
             return rows(items, output.schema, of: node, isUpdating: false).map { .rows($0) }
         }
+        if case .scalar = entry.value.content {
+            context.report(.severalExpectations(node, at: context.location(entry.value)))
+            return nil
+        }
         guard
             let reader = FieldReader(
-                entry.value, SpecFields.expectation, owner: "what is expected of '\(node)'", context)
+                entry.value, SpecFields.expectation, owner: "what is expected of '\(node)'", context
+            )
         else { return nil }
         let written = SpecFields.expectation.fields.map(\.name).filter(reader.has)
         guard let name = written.first, written.count == 1 else {

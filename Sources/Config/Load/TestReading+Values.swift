@@ -21,7 +21,7 @@ extension TestReader {
         guard case .scalar(let scalar) = value.content else {
             context.report(
                 .wrongKind(
-                    "'\(name)' is \(words(type))", found: value.kindName, help: nil,
+                    "'\(name)' takes \(words(type))", found: value.kindName, help: nil,
                     at: context.location(value)))
             return nil
         }
@@ -46,11 +46,9 @@ extension TestReader {
         case (.double, .float(let number)) where number.isFinite: return .double(number)
         case (.decimal, .integer(let number)): return .decimal("\(number)")
         case (.decimal, .float), (.decimal, .largeInteger):
-            let digits = text.value.hasPrefix("+") ? String(text.value.dropFirst()) : text.value
-            let isNumber = digits.utf8.allSatisfy {
-                (0x30...0x39).contains($0) || $0 == 0x2d || $0 == 0x2e
-            }
-            return isNumber ? .decimal(digits) : nil
+            let digits = text.value.contains(".") ? text.value : text.value + "."
+            guard case .decimal(let unscaled, let scale)? = decimal(digits) else { return nil }
+            return .decimal(decimalText(unscaled, scale: scale))
         case (.date, _):
             let isDay = Array(text.value.utf8).withUnsafeBufferPointer {
                 CalendarDay.parse($0) != nil
@@ -66,11 +64,22 @@ extension TestReader {
         }
     }
 
+    /// As JSON has it, with a digit before the point.
+    private func decimalText(_ unscaled: Int128, scale: Int) -> String {
+        var digits = "\(unscaled.magnitude)"
+        digits = String(repeating: "0", count: max(0, scale + 1 - digits.count)) + digits
+        let whole = digits.dropLast(scale)
+        let fraction = scale > 0 ? "." + digits.suffix(scale) : ""
+        return (unscaled < 0 ? "-" : "") + whole + fraction
+    }
+
     private func readList(
         _ value: LocatedValue, _ element: ColumnType, of name: String
     ) -> TestValue? {
-        guard let items = items(value, "'\(name)' is a list of \(element.name)") else { return nil }
-        let values = items.compactMap { readValue($0, element, of: name) }
+        guard let items = items(value, "'\(name)' takes a list of \(element.name)") else {
+            return nil
+        }
+        let values = items.compactMap { readValue($0, element, of: "\(name)[]") }
         return values.count == items.count ? .list(values) : nil
     }
 
@@ -80,7 +89,7 @@ extension TestReader {
         guard case .mapping(let entries) = value.content else {
             context.report(
                 .wrongKind(
-                    "'\(name)' is a mapping of \(listed(fields.map(\.name)))",
+                    "'\(name)' takes a mapping of \(listed(fields.map(\.name)))",
                     found: value.kindName, help: nil, at: context.location(value)))
             return nil
         }

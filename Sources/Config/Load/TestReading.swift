@@ -8,6 +8,8 @@ final class TestReader {
     /// The file of the pipeline.
     private let source: SourceText
     private var names: [String: FileLocation] = [:]
+    /// What the clock says where the test has come to.
+    private var clockMicros: Int64 = 0
 
     init(_ context: LoadContext, pipeline: PipelineSpec, source: SourceText) {
         self.context = context
@@ -36,6 +38,7 @@ final class TestReader {
             tables: [], steps: [], expectations: [])
         test.tables = readTables(reader, begun)
         var current = begun
+        clockMicros = clock ?? 0
         if reader.has("steps") {
             for item in items(reader, "steps", of: "steps") ?? [] {
                 if let step = readStep(item, &current) { test.steps.append(step) }
@@ -89,9 +92,7 @@ final class TestReader {
         if let problem {
             let place = entries.first.map { context.location($0.key) }
             context.report(
-                .cannotUseSpec(
-                    "the pipeline with these parameters", problem,
-                    at: place ?? context.location(reader.start)))
+                .badParameters(problem.message, at: place ?? context.location(reader.start)))
         }
         return reread
     }
@@ -138,10 +139,7 @@ final class TestReader {
         switch name {
         case "send":
             return .send(readSends(reader, current))
-        case "advance": return reader.duration(name).map { .advance(micros: $0) }
-        case "advance_to":
-            let place = context.location(reader.keyRange(name))
-            return time(reader, name).map { .advanceTo(micros: $0, location: place) }
+        case "advance", "advance_to": return readAdvance(reader, name)
         case "restart":
             if reader.rawValue(name)?.isNull != true {
                 context.report(
@@ -153,13 +151,35 @@ final class TestReader {
         }
     }
 
+    private func readAdvance(_ reader: FieldReader, _ name: String) -> TestStep? {
+        let place = context.location(reader.keyRange(name))
+        if name == "advance" {
+            guard let micros = reader.duration(name) else { return nil }
+            // A duration is a hundred years at most, so that this cannot overflow.
+            guard Timestamp.isInRange(clockMicros + micros) else {
+                context.report(.outOfRange(name, "goes beyond the last time there is", at: place))
+                return nil
+            }
+            clockMicros += micros
+            return .advance(micros: micros)
+        }
+        guard let micros = time(reader, name) else { return nil }
+        guard micros >= clockMicros else {
+            context.report(.clockGoesBack(now: Timestamp.text(clockMicros), at: place))
+            return nil
+        }
+        clockMicros = micros
+        return .advanceTo(micros: micros)
+    }
+
     private func readUpgrade(_ reader: FieldReader, _ current: inout PipelineSpec) -> TestStep? {
         guard let text = reader.text("upgrade") else { return nil }
         let place = context.location(text.scalar)
         let folder = context.source.path.split(separator: "/").dropLast().joined(separator: "/")
         let root = context.source.path.hasPrefix("/") ? "/" : ""
         let path =
-            text.value.hasPrefix("/") || folder.isEmpty ? text.value : root + folder + "/" + text.value
+            text.value.hasPrefix("/") || folder.isEmpty
+            ? text.value : root + folder + "/" + text.value
         switch context.allowedPaths.readSecret(path, bytesMax: YamlLimits.fileBytesMax) {
         case .failure(.notAllowed):
             context.report(
@@ -201,7 +221,8 @@ final class TestReader {
         context.report(
             .badValue(
                 text.written, isSubstituted: text.isSubstituted, of: name,
-                expecting: "a time such as 2026-01-01T00:00:00Z", at: context.location(text.scalar)))
+                expecting: "a time such as 2026-01-01T00:00:00Z", at: context.location(text.scalar))
+        )
         return nil
     }
 }

@@ -22,7 +22,7 @@ package enum TestStep: Sendable {
     /// Rows for sources and tables, in the order of the file.
     case send([(node: String, portion: TestPortion)])
     case advance(micros: Int64)
-    case advanceTo(micros: Int64, location: FileLocation)
+    case advanceTo(micros: Int64)
     /// A last checkpoint, a stop, and a start from the journal.
     case restart
     /// The same, and another version of the spec goes on.
@@ -46,9 +46,19 @@ package struct TestRow: Sendable {
     /// Topics: whether the row takes one back, or is the deletion of its key.
     package var isLeaving: Bool
 
+    package init(
+        values: [(column: String, value: TestValue)], rowtimeMicros: Int64?, isLeaving: Bool
+    ) {
+        self.values = values
+        self.rowtimeMicros = rowtimeMicros
+        self.isLeaving = isLeaving
+    }
+
     /// As a JSON object; times are integers, microseconds.
     package var jsonText: String {
-        let members = values.map { "\(jsonString($0.column)):\($0.value.jsonText(isNested: false))" }
+        let members = values.map {
+            "\(jsonString($0.column)):\($0.value.jsonText(isNested: false))"
+        }
         return "{\(members.joined(separator: ","))}"
     }
 }
@@ -75,6 +85,13 @@ package struct TestExpectation: Sendable {
         case sink(String)
         case port(NodeReference)
     }
+
+    package init(name: String, target: Target, location: FileLocation, rows: Rows) {
+        self.name = name
+        self.target = target
+        self.location = location
+        self.rows = rows
+    }
 }
 
 package struct ExpectedRow: Sendable {
@@ -82,6 +99,14 @@ package struct ExpectedRow: Sendable {
     /// `_op`, as sinks write it.
     package var operation: String?
     package var location: FileLocation
+
+    package init(
+        values: [(column: String, value: TestValue)], operation: String?, location: FileLocation
+    ) {
+        self.values = values
+        self.operation = operation
+        self.location = location
+    }
 }
 
 /// A value of a test's row, of its column's type.
@@ -104,6 +129,11 @@ package enum TestValue: Hashable, Sendable {
     package struct Field: Hashable, Sendable {
         package var name: String
         package var value: TestValue
+
+        package init(name: String, value: TestValue) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// - Parameter isNested: Times in a column of their own are integers, others text.

@@ -33,7 +33,8 @@ package final class GivenSource: Source {
         var isTopic = false
         if case .topic = connector { isTopic = true }
         split = GivenSplit(
-            input, rowParser: try JSONRowParser(
+            input,
+            rowParser: try JSONRowParser(
                 fields: fields.map { Self.given($0, isTopic: isTopic) }, options: JSONOptions()),
             lineParser: format == .none ? nil : try RowParserFactory.make(format, fields: fields),
             metadata: RowMetadata(fields: fields, columns: metadata), isTopic: isTopic)

@@ -25,7 +25,7 @@ struct LoadedSpecs {
             environment: .of(invocation),
             options: SpecLoadOptions(
                 parameterOverrides: parameters, isEnvironmentStrict: isEnvironmentStrict,
-                topics: knownTopics, readsTests: readsTests))
+                topics: knownTopics, readsTests: readsTests, sharesOverrides: readsTests))
         let inputs = files.files.map { SpecInput(path: $0.path, bytes: $0.bytes) }
         var results = loader.load(inputs)
         if results.contains(where: \.touchesTopics) {

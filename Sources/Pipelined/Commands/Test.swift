@@ -76,10 +76,12 @@ enum TestCommand {
 
     private static func nothing(_ count: Int, _ invocation: Invocation) -> String {
         if count > 0, let text = invocation.text("filter") {
-            return "cannot test: none of the \(count) tests has '\(text)' in its name; give another "
+            return
+                "cannot test: none of the \(count) tests has '\(text)' in its name; give another "
                 + "--filter"
         }
-        return "cannot test: the specs have no tests; write them under 'tests', or in NAME.test.yaml"
+        return
+            "cannot test: the specs have no tests; write them under 'tests', or in NAME.test.yaml"
     }
 
     // MARK: The run

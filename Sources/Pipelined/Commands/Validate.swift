@@ -27,7 +27,8 @@ extension Command {
         let files = SpecFiles(
             invocation.operands.isEmpty ? ["pipelines"] : invocation.operands, includesTests: true)
         var specs = LoadedSpecs(
-            files, invocation, isEnvironmentStrict: invocation.isSet("strict-env"), readsTests: true)
+            files, invocation, isEnvironmentStrict: invocation.isSet("strict-env"), readsTests: true
+        )
         specs.checkTogether()
         let errors = specs.diagnostics.count { $0.severity == .error } + files.problems.count
         let warnings = specs.diagnostics.count { $0.severity == .warning }

@@ -66,7 +66,8 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         // Starts are spread over the interval, so that many pipelines do not sync at once.
         let interval = launch.spec.settings.checkpointIntervalMicros
         let spread = Int64(launch.spec.name.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xffff })
-        nextCheckpointAt = services.clock.monotonic() + interval / 2 + interval / 2 * spread / 65_536
+        nextCheckpointAt =
+            services.clock.monotonic() + interval / 2 + interval / 2 * spread / 65_536
         publisher = StatusPublisher(graph: graph)
         publisher.publish(epoch: epoch, phase: .running)
     }

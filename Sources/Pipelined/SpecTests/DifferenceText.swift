@@ -19,9 +19,16 @@ enum DifferenceText {
         let head = "\(place.file):\(place.line):\(place.column): "
         switch difference.kind {
         case .count(let expected, let came):
-            return [head + "'\(name)' has \(rows(came)), and \(expected) \(verb(expected)) expected"]
-        case .unexpected(let row):
-            return [head + "'\(name)' has a row that is not expected", "  came      \(text(row))"]
+            return [
+                head + "'\(name)' has \(rows(came)), and \(expected) \(verb(expected)) expected"
+            ]
+        case .unexpected(let row, let place):
+            let which = place.map { "row \($0) of '\(name)'" } ?? "a row of '\(name)'"
+            return [head + "\(which) is not expected", "  came      \(text(row))"]
+        case .absent(let expected):
+            return [
+                head + "'\(name)' lacks a row in this place", "  expected  \(text(expected))",
+            ]
         case .missing(let expected, nil):
             return [
                 head + "'\(name)' lacks a row", "  expected  \(text(expected))",
@@ -102,9 +109,10 @@ enum DifferenceText {
     }
 
     private static func isTime(_ text: String) -> Bool {
-        text.utf8.count >= 10 && text.utf8.allSatisfy {
-            (0x30...0x39).contains($0) || "-:.TZ".utf8.contains($0)
-        }
+        text.utf8.count >= 10
+            && text.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || "-:.TZ".utf8.contains($0)
+            }
     }
 
     private static func isPlain(_ text: String) -> Bool {

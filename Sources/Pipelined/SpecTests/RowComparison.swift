@@ -5,8 +5,10 @@ struct RowDifference {
     enum Kind {
         /// An expected row did not come; beside it the row most like it of those that nothing expects.
         case missing(ExpectedRow, nearest: ObservedRow?)
-        /// A row came that nothing expects.
-        case unexpected(ObservedRow)
+        /// An expected row did not come in its place.
+        case absent(ExpectedRow)
+        /// A row came that nothing expects; at this place (1-based) where the order counts.
+        case unexpected(ObservedRow, place: Int?)
         /// The row at this place (1-based) is another one than expected.
         case differs(place: Int, ExpectedRow, came: ObservedRow)
         case count(expected: Int, came: Int)
@@ -44,20 +46,25 @@ enum RowComparison {
         _ expected: [ExpectedRow], _ rows: [ObservedRow], _ location: FileLocation
     ) -> [RowDifference] {
         var result: [RowDifference] = []
-        for (index, wanted) in expected.enumerated() {
-            if index >= rows.count {
+        var (wanted, came) = (0, 0)
+        for pair in CommonRows.pairs(expected, rows) + [(expected.count, rows.count)] {
+            // What stands between two rows that are as expected.
+            while wanted < pair.0, came < pair.1 {
                 result.append(
                     RowDifference(
-                        kind: .missing(wanted, nearest: nil), location: wanted.location))
-            } else if !wanted.matches(rows[index]) {
-                result.append(
-                    RowDifference(
-                        kind: .differs(place: index + 1, wanted, came: rows[index]),
-                        location: wanted.location))
+                        kind: .differs(place: came + 1, expected[wanted], came: rows[came]),
+                        location: expected[wanted].location))
+                wanted += 1
+                came += 1
             }
-        }
-        result += rows.dropFirst(expected.count).map {
-            RowDifference(kind: .unexpected($0), location: location)
+            result += expected[wanted..<pair.0].map {
+                RowDifference(kind: .absent($0), location: $0.location)
+            }
+            result += (came..<pair.1).map {
+                RowDifference(
+                    kind: .unexpected(rows[$0], place: $0 + 1), location: location)
+            }
+            (wanted, came) = (pair.0 + 1, pair.1 + 1)
         }
         return result
     }
@@ -85,7 +92,55 @@ enum RowComparison {
                 kind: .missing(wanted, nearest: nearest.map { rows[$0] }),
                 location: wanted.location)
         }
-        result += left.map { RowDifference(kind: .unexpected(rows[$0]), location: location) }
+        result += left.map {
+            RowDifference(kind: .unexpected(rows[$0], place: nil), location: location)
+        }
+        return result
+    }
+}
+
+/// The longest run of rows that are as expected, in order, with others between them.
+private enum CommonRows {
+    /// Beyond so many comparisons only rows of the same place are compared.
+    private static let comparisonsMax = 1_000_000
+
+    /// - Returns: Places of expected rows and of those that came, both ascending.
+    static func pairs(_ expected: [ExpectedRow], _ rows: [ObservedRow]) -> [(Int, Int)] {
+        let same = zip(expected, rows).prefix { $0.matches($1) }.count
+        let start = (0..<same).map { ($0, $0) }
+        let (height, width) = (expected.count - same, rows.count - same)
+        guard height > 0, width > 0 else { return start }
+        guard height <= comparisonsMax / width else {
+            let places = (same..<min(expected.count, rows.count))
+            return start
+                + places.filter { expected[$0].matches(rows[$0]) }.map { ($0, $0) }
+        }
+        let isSame = (0..<height).map { row in
+            (0..<width).map { expected[same + row].matches(rows[same + $0]) }
+        }
+        // How long the run from here to the ends is.
+        var lengths = Array(repeating: Array(repeating: 0, count: width + 1), count: height + 1)
+        for row in (0..<height).reversed() {
+            for column in (0..<width).reversed() {
+                lengths[row][column] =
+                    isSame[row][column]
+                    ? lengths[row + 1][column + 1] + 1
+                    : max(lengths[row + 1][column], lengths[row][column + 1])
+            }
+        }
+        var result = start
+        var (row, column) = (0, 0)
+        while row < height, column < width {
+            if isSame[row][column] {
+                result.append((same + row, same + column))
+                row += 1
+                column += 1
+            } else if lengths[row + 1][column] >= lengths[row][column + 1] {
+                row += 1
+            } else {
+                column += 1
+            }
+        }
         return result
     }
 }

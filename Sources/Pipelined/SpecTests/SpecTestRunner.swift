@@ -48,7 +48,7 @@ enum SpecTestRunner {
             switch step {
             case .send(let portions): try pipeline.send(portions)
             case .advance(let micros): try pipeline.advance(by: micros)
-            case .advanceTo(let micros, _): try pipeline.advance(to: micros)
+            case .advanceTo(let micros): try pipeline.advance(to: micros)
             case .restart: try pipeline.restart()
             case .upgrade(let next):
                 try pipeline.upgrade(to: next)
