@@ -3,7 +3,7 @@ import Config
 /// Differences in words.
 enum DifferenceText {
     /// What is said of one expectation at most; the rest is counted.
-    private static let differencesMax = 10
+    private static let differencesMax = RowComparison.differencesMax
 
     /// - Parameter name: Of the node, as the test has it.
     static func lines(_ differences: [RowDifference], of name: String) -> [String] {
@@ -21,6 +21,11 @@ enum DifferenceText {
         case .count(let expected, let came):
             return [
                 head + "'\(name)' has \(rows(came)), and \(expected) \(verb(expected)) expected"
+            ]
+        case .tooMany:
+            return [
+                head + "cannot compare the rows of '\(name)': there are too many in any order; "
+                    + "expect fewer, {exactly: […]} or {count: N}"
             ]
         case .unexpected(let row, let place):
             let which = place.map { "row \($0) of '\(name)'" } ?? "a row of '\(name)'"
@@ -64,7 +69,7 @@ enum DifferenceText {
             parts.append(
                 (
                     "\(name(cell.column)): \(text(json: cell.json))",
-                    wanted.map { !$0.matches(cell.json) } ?? false
+                    wanted.map { !$0.matches(cell) } ?? false
                 ))
         }
         for (index, part) in parts.enumerated() {

@@ -2,40 +2,41 @@ import Config
 import Operators
 
 /// A row that a sink or port was given.
-struct ObservedRow: Equatable {
+struct ObservedRow {
+    struct Cell {
+        let column: String
+        let json: String
+        /// nil for what is no JSON that can be looked into.
+        let value: JSONValue?
+    }
     /// What stands in `_op`; nil where rows are only added.
-    var operation: String?
-    /// In the order of the columns, as JSON.
-    var cells: [(column: String, json: String)]
+    private(set) var operation: String?
+    /// In the order of the columns.
+    private(set) var cells: [Cell] = []
 
-    static func == (left: ObservedRow, right: ObservedRow) -> Bool {
-        left.operation == right.operation && left.hasCells(of: right)
-    }
-
-    func hasCells(of other: ObservedRow) -> Bool {
-        cells.count == other.cells.count
-            && zip(cells, other.cells).allSatisfy { $0.column == $1.column && $0.json == $1.json }
-    }
-
-    /// The value of a column; null where the row has none, as a deletion.
-    subscript(column: String) -> String? { cells.first { $0.column == column }?.json }
+    /// The value of a column; nil where the row has none, as a deletion.
+    subscript(column: String) -> Cell? { cells.first { $0.column == column } }
 
     /// Reads a JSON object as sinks write it: no blanks, each key once.
-    init(_ text: String) {
-        cells = []
+    ///
+    /// - Parameter hasOperation: Whether `_op` is what the row does, and no column.
+    init(_ text: String, hasOperation: Bool) {
         let bytes = Array(text.utf8)
         var index = 1
         while index < bytes.count, bytes[index] != UInt8(ascii: "}") {
             let key = Self.end(of: bytes, from: index)
-            let value = Self.end(of: bytes, from: key + 1)
-            let name = Self.text(bytes[index..<key]) ?? ""
-            let json = String(decoding: bytes[(key + 1)..<value], as: UTF8.self)
-            if name == "_op" {
-                operation = Self.text(bytes[(key + 1)..<value])
+            let end = Self.end(of: bytes, from: key + 1)
+            let name = (try? JSONParser.parse(Array(bytes[index..<key])))?.text ?? ""
+            let json = Array(bytes[(key + 1)..<end])
+            let value = try? JSONParser.parse(json)
+            if hasOperation, name == "_op" {
+                operation = value?.text
             } else {
-                cells.append((name, json))
+                cells.append(
+                    Cell(
+                        column: name, json: String(decoding: json, as: UTF8.self), value: value))
             }
-            index = value + 1
+            index = end + 1
         }
     }
 
@@ -63,35 +64,30 @@ struct ObservedRow: Equatable {
         return min(index, bytes.count)
     }
 
-    private static func text(_ json: ArraySlice<UInt8>) -> String? {
-        (try? JSONParser.parse(Array(json)))?.text
-    }
-
     // MARK: Rows that stand
 
     /// The rows that stand after some changes, in the order in which they came to.
     ///
-    /// - Parameter output: What the rows are of. Those of an upsert sink stand under its key.
+    /// - Parameter output: What the rows are of. Those that have a key stand under it.
+    /// - Complexity: O(rows).
     static func standing(_ rows: [ObservedRow], _ output: NodeOutput) -> [ObservedRow] {
         guard case .updating(let key) = output.change else { return rows }
-        var standing: [ObservedRow] = []
+        var standing: [ObservedRow?] = []
+        // Where rows of a key stand, the latest one last.
+        var places: [[String?]: [Int]] = [:]
         for row in rows {
-            switch row.operation {
-            case "upsert", "delete":
-                if let index = standing.lastIndex(where: { stands in
-                    key.map { $0.allSatisfy { stands[$0] == row[$0] } } ?? stands.hasCells(of: row)
-                }) {
-                    standing.remove(at: index)
-                }
-                if row.operation == "upsert" { standing.append(row) }
-            case "update_before":
-                if let index = standing.lastIndex(where: { $0.hasCells(of: row) }) {
-                    standing.remove(at: index)
-                }
-            default: standing.append(row)
+            let identity: [String?] =
+                if let key { key.map { row[$0]?.json } } else { row.cells.map(\.json) }
+            if row.operation != "insert", row.operation != "update_after",
+                let place = places[identity]?.popLast()
+            {
+                standing[place] = nil
             }
+            if row.operation == "delete" || row.operation == "update_before" { continue }
+            places[identity, default: []].append(standing.count)
+            standing.append(row)
         }
-        return standing
+        return standing.compactMap { $0 }
     }
 }
 
@@ -99,12 +95,11 @@ extension TestValue {
     /// Whether a value that came is the one that is expected. Doubles are equal to within 1e-9 of
     /// their size.
     ///
-    /// - Parameter json: As a sink writes it; nil where the row has no such column.
-    func matches(_ json: String?) -> Bool {
-        guard let json else { return self == .null }
-        if case .decimal(let digits) = self { return Self.plain(digits) == Self.plain(json) }
-        guard let value = try? JSONParser.parse(Array(json.utf8)) else { return false }
-        return matches(value)
+    /// - Parameter cell: nil where the row has no such column.
+    func matches(_ cell: ObservedRow.Cell?) -> Bool {
+        guard let cell else { return self == .null }
+        if case .decimal(let digits) = self { return Self.plain(digits) == Self.plain(cell.json) }
+        return cell.value.map { matches($0) } ?? false
     }
 
     private func matches(_ value: JSONValue) -> Bool {
@@ -153,7 +148,7 @@ extension TestValue {
     }
 
     /// Digits without what says nothing: `-01.500` is `-1.5`.
-    private static func plain(_ digits: String) -> String {
+    static func plain(_ digits: String) -> String {
         var body = Substring(digits)
         let isNegative = body.hasPrefix("-")
         if isNegative { body = body.dropFirst() }

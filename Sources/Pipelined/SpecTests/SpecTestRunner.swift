@@ -65,10 +65,10 @@ enum SpecTestRunner {
     /// What may be the reason: rows that are in the dead letters instead.
     private static func setAside(_ pipeline: TestedPipeline) -> [String] {
         var kinds: [(text: String, count: Int)] = []
-        for row in pipeline.deadLetters.map(ObservedRow.init) {
+        for text in pipeline.deadLetters {
+            let row = ObservedRow(text, hasOperation: false)
             func word(_ column: String) -> String {
-                let json = row[column] ?? ""
-                return (try? JSONParser.parse(Array(json.utf8)))?.text ?? json
+                row[column]?.value?.text ?? ""
             }
             let text = "'\(word("node"))' set a row aside: \(word("error"))"
             if let index = kinds.firstIndex(where: { $0.text == text }) {
@@ -85,7 +85,10 @@ enum SpecTestRunner {
     ) -> [String] {
         expectations.flatMap { expectation -> [String] in
             guard let output = spec.output(of: expectation.target) else { return [] }
-            let rows = pipeline.rows(expectation.target).map(ObservedRow.init)
+            let isChanging = output.change != .append
+            let rows = pipeline.rows(expectation.target).map {
+                ObservedRow($0, hasOperation: isChanging)
+            }
             let found = RowComparison.differences(expectation, rows, output)
             return DifferenceText.lines(found, of: expectation.name)
         }
