@@ -2,17 +2,25 @@ import Operators
 
 /// What sources and tables are given.
 extension TestReader {
+    /// `tables:` of a test.
+    ///
+    /// - Parameter versions: The pipeline, and those that it is upgraded to: each may have tables.
     func readTables(
-        _ reader: FieldReader, _ spec: PipelineSpec
+        _ reader: FieldReader, _ versions: [PipelineSpec]
     ) -> [(table: String, portion: TestPortion)] {
         guard reader.has("tables") else { return [] }
         var result: [(table: String, portion: TestPortion)] = []
         for entry in reader.namedEntries("tables") {
             let name = entry.key.text
-            guard let table = spec.tables.first(where: { $0.name == name }) else {
+            let tables = versions.flatMap(\.tables)
+            guard let table = tables.first(where: { $0.name == name }) else {
+                let known = tables.map(\.name).reduce(into: [String]()) { names, name in
+                    if !names.contains(name) { names.append(name) }
+                }
                 context.report(
                     .unknownTable(
-                        name, tables: spec.tables.map(\.name), isOther: spec.kind(of: name),
+                        name, tables: known,
+                        isOther: versions.lazy.compactMap { $0.kind(of: name) }.first,
                         at: context.location(entry.key)))
                 continue
             }

@@ -36,14 +36,17 @@ final class TestReader {
         var test = TestSpec(
             name: name?.value ?? "", location: place, pipeline: begun, clockMicros: clock,
             tables: [], steps: [], expectations: [])
-        test.tables = readTables(reader, begun)
         var current = begun
+        var versions = [begun]
         clockMicros = clock ?? 0
         if reader.has("steps") {
             for item in items(reader, "steps", of: "steps") ?? [] {
-                if let step = readStep(item, &current) { test.steps.append(step) }
+                guard let step = readStep(item, &current) else { continue }
+                if case .upgrade(let next) = step { versions.append(next) }
+                test.steps.append(step)
             }
         }
+        test.tables = readTables(reader, versions)
         if reader.has("expect") { test.expectations = readExpectations(reader, current) }
         let isSound = !context.diagnostics[min(errorsBefore, context.diagnostics.count)...]
             .contains { $0.severity == .error }

@@ -37,6 +37,7 @@ extension Command {
                 "files": .count(files.files.count),
                 "pipelines": .array(specs.pipelines.map { .string($0.name) }),
                 "topics": .array(specs.topics.map { .string($0.name) }),
+                "tests": .count(specs.tests.count),
                 "errors": .count(errors), "warnings": .count(warnings),
                 "unreadable": .array(files.problems.map(JSONValue.string)),
                 "diagnostics": specs.diagnosticsJSON,
@@ -50,13 +51,14 @@ extension Command {
             }
             terminal.print(
                 summary(
-                    files.files.count, specs.pipelines.count, specs.topics.count, errors, warnings))
+                    files.files.count, specs.pipelines.count, specs.topics.count,
+                    specs.tests.count, errors, warnings))
         }
         return errors > 0 ? .failed : .done
     }
 
     private static func summary(
-        _ files: Int, _ pipelines: Int, _ topics: Int, _ errors: Int, _ warnings: Int
+        _ files: Int, _ pipelines: Int, _ topics: Int, _ tests: Int, _ errors: Int, _ warnings: Int
     ) -> String {
         func counted(_ count: Int, _ noun: String) -> String {
             "\(count) \(noun)\(count == 1 ? "" : "s")"
@@ -64,7 +66,9 @@ extension Command {
         let found =
             errors + warnings == 0
             ? "no mistakes" : "\(counted(errors, "error")), \(counted(warnings, "warning"))"
-        let declared = topics > 0 ? ", \(counted(topics, "topic"))" : ""
+        let declared =
+            (topics > 0 ? ", \(counted(topics, "topic"))" : "")
+            + (tests > 0 ? ", \(counted(tests, "test"))" : "")
         return "\(counted(files, "file")), \(counted(pipelines, "sound pipeline"))\(declared): "
             + found
     }

@@ -9,7 +9,7 @@ struct RowMatching {
     private(set) var owner: [Int?]
     /// Where to look first: rows tend to come in the order in which they are expected.
     private var hint = 0
-    private var comparisonsLeft = 2_000_000
+    private var comparisonsLeft = 1_000_000
     private let index: RowIndex
 
     init(_ expected: [ExpectedRow], _ rows: [ObservedRow]) {

@@ -133,7 +133,7 @@ struct RowComparisonTests {
         // Numbers with a point are only nearly equal, and cannot be looked up.
         let near = ExpectedRow(
             values: [("a", .double(-1))], operation: nil, location: place)
-        let found = differences(Array(repeating: near, count: 3000), rows)
+        let found = differences(Array(repeating: near, count: 600), Array(rows.prefix(2000)))
         guard case .tooMany? = found.first?.kind else {
             Issue.record("\(found.count) differences")
             return

@@ -221,6 +221,72 @@ struct SpecTestRunTests {
                 """)
     }
 
+    @Test("rows of topics have operations, and happened when they or their topic say so")
+    func topics() throws {
+        let text = """
+            topic: people
+            schema: {id: string, name: string}
+            key: [id]
+            mode: upsert
+            ---
+            topic: visits
+            schema: {id: string, at: timestamp}
+            event_time: at
+            ---
+            topic: prices
+            schema: {id: string, price: bigint}
+            key: [id]
+            mode: upsert
+            ---
+            pipeline: tested
+            sources: {people: {topic: people}, visits: {topic: visits}}
+            tables: {prices: {topic: prices, history: 30d}}
+            steps:
+              names: {from: people, aggregate: {group_by: [name], compute: {n: count(*)}}}
+              hours: {from: visits, aggregate: {window: {tumbling: 1h}, compute: {n: count(*)}}}
+              priced: {from: visits, join: {table: prices, match: [id], as_of: rowtime}}
+            sinks:
+              named: {from: names, stdout: {}, format: json, mode: upsert}
+              hourly: {from: hours, file: {path: out/hourly.ndjson}, format: json}
+              valued: {from: priced, topic: priced-visits}
+            tests:
+              - name: people
+                steps:
+                  - send: {people: [{id: a, name: x}, {id: b, name: x}]}
+                  - expect: {named: [{name: x, n: 2}]}
+                  - restart
+                  - send: {people: [{_op: delete, id: a}, {id: b, name: y}, {_op: upsert, id: c}]}
+                expect: {named: [{name: y, n: 1}, {name: null, n: 1}], people: {count: 2}}
+              - name: visits
+                clock: 2026-01-01T12:30:00Z
+                tables:
+                  prices:
+                    - {id: a, price: 1, _rowtime: 2026-01-01T08:00:00Z}
+                    - {id: a, price: 2, _rowtime: 2026-01-01T11:00:00Z}
+                steps:
+                  - send:
+                      visits:
+                        - {id: a, at: 2026-01-01T10:00:00Z}
+                        - {id: a, at: 2026-01-01T11:59:00Z, _rowtime: 2026-01-01T11:00:00Z}
+                        # Happens now, at half past twelve.
+                        - {id: b}
+                  - restart
+                  - expect:
+                      hourly:
+                        - {window_start: 2026-01-01T10:00:00Z, n: 1}
+                        - {window_start: 2026-01-01T11:00:00Z, n: 1}
+                  - expect: {valued: [{id: a, price: 1}, {id: a, price: 2}]}
+                  - send: {prices: [{id: a, _op: delete, _rowtime: 2026-01-01T12:40:00Z}]}
+                  - advance: 11m
+                  - send: {visits: [{id: a, at: 2026-01-01T12:41:00Z}]}
+                  - advance_to: 2026-01-01T13:00:00Z
+                expect:
+                  hourly: [{n: 1}, {n: 1}, {window_start: 2026-01-01T12:00:00Z, n: 2}]
+                  priced.unmatched: [{id: b}, {id: a, at: 2026-01-01T12:41:00Z}]
+            """
+        for failure in try failures(text) { #expect(failure == []) }
+    }
+
     @Test("what cannot be read is shown with the test that fails for it")
     func setAside() throws {
         let text = testedSpec(
@@ -327,6 +393,37 @@ struct SpecTestUpgradeTests {
                 - name: reads anew
                 \(Self.sends)
                   expect: {rows: [{id: a, total: 7, n: 2}]}
+                """)
+        #expect(try failures(text, files: ["next.yaml": next]) == [[]])
+    }
+
+    @Test("may bring tables, whose rows the test has from the start")
+    func tables() throws {
+        let begin = Self.version(
+            "{total: sum(amount)}", tests: "[]",
+            sinks: """
+                rows: {from: per_ten, topic: rows}
+                known: {from: named, file: {path: out/known.ndjson}, format: json}
+                """)
+        let table = """
+            tables:
+              names:
+                file: {path: names.csv}
+                format: csv
+                schema: {id: string, name: string}
+                key: [id]
+            steps:
+              named: {from: events, join: {table: names, match: [id]}}
+
+            """
+        let next = begin.replacing("steps:\n", with: table)
+        let text = Self.version(
+            "{total: sum(amount)}",
+            tests: """
+                - name: joins from now on
+                  tables: {names: [{id: a, name: ada}]}
+                \(Self.sends)
+                  expect: {rows: [{id: a, total: 7}], known: [{amount: 4, name: ada}]}
                 """)
         #expect(try failures(text, files: ["next.yaml": next]) == [[]])
     }
