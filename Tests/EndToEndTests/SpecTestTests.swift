@@ -48,5 +48,7 @@ struct SpecTestTests {
         #expect(try Program.run(["test", "x.yaml"], in: folder).status == 2)
         #expect(try Program.run(["test", "pipelines/data"], in: folder).status == 2)
         #expect(try Program.run(["test", "--no-such-flag"], in: folder).status == 2)
+        let run = try Program.run(["run", "pipelines/orders.test.yaml"], in: folder)
+        #expect(run.status == 1 && run.errors.contains("'pipelined test' runs them"))
     }
 }

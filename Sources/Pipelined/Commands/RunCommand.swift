@@ -74,6 +74,11 @@ enum RunCommand {
         _ terminal: Terminal
     ) -> Loaded? {
         let path = invocation.operands[0]
+        guard !TestFiles.isTestFile(path) else {
+            terminal.fail(
+                "cannot run '\(path)': it holds the tests of a spec; 'pipelined test' runs them")
+            return nil
+        }
         let files = SpecFiles([path])
         guard files.files.count == 1 else {
             terminal.fail(
