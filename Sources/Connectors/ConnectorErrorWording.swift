@@ -48,6 +48,20 @@ extension ConnectorError {
                 + "use the version that wrote it, or reset the pipeline")
     }
 
+    static func cannotReplay(_ split: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot read the history of \(split): it can be read only once; set "
+                + "`on_change: discard` to begin with the rows from now on")
+    }
+
+    package static func historyIsGone(_ split: String, _ cause: String) -> ConnectorError {
+        ConnectorError(
+            .terminal,
+            "cannot read the history of \(split): \(cause); set `replay_from: earliest` to build on "
+                + "what is left of it, or `on_change: discard` to begin with the rows from now on")
+    }
+
     static func shorterThanRead(_ path: String, length: Int64, position: Int64) -> ConnectorError {
         ConnectorError(
             .terminal,

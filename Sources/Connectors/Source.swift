@@ -14,6 +14,13 @@ package protocol Source: AnyObject {
     /// ``discover()``.
     func restore(_ positions: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit]
 
+    /// Opens splits at their beginnings, to read history once more. Called instead of
+    /// ``restore(_:)``. Where a split's first row is no longer there, this or its first read throws:
+    /// nothing is left out silently.
+    ///
+    /// - Parameter beginnings: As ``SourceSplit/beginning`` gave them.
+    func replay(_ beginnings: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit]
+
     /// Whether no split will appear any more: with every split ended, the source has ended.
     var isBounded: Bool { get }
 
@@ -27,6 +34,12 @@ package protocol Source: AnyObject {
 }
 
 extension Source {
+    package func replay(_ beginnings: [SplitPosition]) throws(ConnectorError)
+        -> [any SourceSplit]
+    {
+        try restore(beginnings)
+    }
+
     package func subscribe(_ changed: @escaping @Sendable () -> Void) {}
 }
 
@@ -60,6 +73,20 @@ package protocol SourceSplit: AnyObject {
 
     /// Whether nothing writes the split now, so that at its end it holds no watermark back.
     var isPaused: Bool { get }
+
+    /// The position of its first row, once that is known; nil of a split that cannot be read again
+    /// or was opened in its midst.
+    var beginning: SplitPosition? { get }
+
+    /// Reads up to a position of the same split and not a row further, until another limit is set: at
+    /// the limit ``read(now:)`` waits, and ``isAtLimit`` tells.
+    ///
+    /// - Parameter position: As ``position()`` of a split that is ahead of this one gave it.
+    /// - Throws: ``ConnectorError`` where the split cannot be read again.
+    func limit(to position: SplitPosition) throws(ConnectorError)
+
+    /// Whether everything before the limit has been read.
+    var isAtLimit: Bool { get }
 }
 
 extension SourceSplit {
@@ -67,6 +94,12 @@ extension SourceSplit {
     package var isPaused: Bool { false }
     package var reachedTime: Int64? { nil }
     package var place: UInt64 { 0 }
+    package var beginning: SplitPosition? { nil }
+    package var isAtLimit: Bool { false }
+
+    package func limit(to position: SplitPosition) throws(ConnectorError) {
+        throw .cannotReplay(id)
+    }
 }
 
 /// A split and where it stands, as a checkpoint keeps it.

@@ -29,16 +29,19 @@ struct ControllerTests {
         test.settle()
         try test.folder.writeSpec("a 2", to: "a.yaml")
         test.look()
-        #expect(test.engine.launches.last?.state == .keep)
+        #expect(test.engine.launches.last?.state.words == "")
         #expect(test.engine.launches.last?.generation == 2)
         try test.folder.writeSpec("a 2 hourly", to: "a.yaml")
         test.look()
-        #expect(test.engine.launches.last?.state == .anew)
-        #expect(test.view.pipelines["a"]?.lostState.map(\.node) == ["counts"])
+        #expect(test.engine.launches.last?.state.words == "counts rebuilt")
+        #expect(test.view.pipelines["a"]?.lastChange.map(\.node) == ["counts"])
         #expect(test.view.pipelines["a"]?.observedGeneration == 3)
         #expect(test.engine.state.withLock { $0.overlaps } == 0)
-        // The mark that state has to go is taken back once the new graph runs.
-        #expect(test.store.entries["a"]?.record.isStateStale == false)
+        // What was being taken over is the pipeline's once the new graph has committed.
+        #expect(test.store.entries["a"]?.record.takeover == nil)
+        #expect(test.store.entries["a"]?.record.applied?.generation == 3)
+        #expect(test.store.entries["a"]?.record.previous?.generation == 2)
+        #expect(test.view.pipelines["a"]?.applies.map(\.result) == [.applied, .applied])
     }
 
     @Test("a broken spec leaves its last good version running, its neighbours too, also later")
@@ -104,7 +107,7 @@ struct ControllerTests {
         #expect(test.engine.state.withLock { $0.removed } == [])
         try test.folder.writeSpec("a 1", to: "a.yaml")
         test.look()
-        #expect(test.engine.launches.last?.state == .keep)
+        #expect(test.engine.launches.last?.state.words == "keep")
         #expect(test.engine.launches.last?.generation == 1)
         #expect(test.store.entries["a"]?.record.removedAt == nil)
     }
@@ -203,7 +206,7 @@ struct ControllerTests {
         try test.folder.writeSpec("a 2 hourly", to: "a.yaml")
         test.look()
         #expect(test.engine.names == ["a"])
-        #expect(test.engine.launches.last?.state == .keep)
+        #expect(test.engine.launches.last?.state.words == "keep")
         #expect(test.engine.launches.last?.generation == 1)
         let view = try #require(test.view.pipelines["a"])
         #expect(view.phase == .running)
@@ -219,7 +222,7 @@ struct ControllerTests {
         let test = try ControllerHarness()
         try test.folder.writeSpec("a 1", to: "a.yaml")
         test.settle()
-        _ = test.command(.pause("a"))
+        _ = test.command(.pause("a", by: "root"))
         #expect(test.engine.names.isEmpty)
         try test.restart()
         test.settle()
@@ -233,7 +236,7 @@ struct ControllerTests {
         let launches = test.engine.launches.count
         _ = test.command(.restart("a"))
         #expect(test.engine.launches.count == launches + 1)
-        guard case .notFound = test.command(.pause("nobody")) else {
+        guard case .notFound = test.command(.pause("nobody", by: "root")) else {
             Issue.record("paused nobody")
             return
         }
@@ -267,8 +270,8 @@ struct ControllerTests {
         }
         #expect(
             changes.map(\.text) == [
-                "~ a: replace, with new state: 'counts' loses its state because it, or what feeds it, "
-                    + "has changed",
+                "~ a: rebuild beside the running version, from 56.8k rows\n"
+                    + "    step 'counts': rebuilt, because its definition has changed",
                 "- c: stop (removed), state is kept", "+ d: start",
             ])
         #expect(problems.map(\.summary) == ["e.yaml:1:1: it is broken"])
@@ -321,7 +324,8 @@ struct ControllerTests {
         try test.restart()
         test.settle()
         #expect(test.engine.names == ["a", "b"])
-        #expect(test.engine.launches.allSatisfy { $0.state == .keep })
+        #expect(
+            test.engine.launches.allSatisfy { $0.state.words == "keep" || $0.state.words == "" })
     }
 
     @Test("a thousand specs are one write of the catalog and converge")
@@ -330,7 +334,8 @@ struct ControllerTests {
         for index in 0..<1000 { try test.folder.writeSpec("p\(index) 1", to: "p\(index).yaml") }
         test.settle()
         #expect(test.engine.names.count == 1000)
-        #expect(test.store.writeCount == 1)
+        // What is begun, and what has been committed.
+        #expect(test.store.writeCount == 2)
         #expect(test.view.hasConverged)
     }
 

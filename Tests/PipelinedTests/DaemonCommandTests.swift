@@ -167,7 +167,8 @@ struct DaemonCommandTests {
         #expect(some.0 == .failed)
         #expect(
             some.1 == """
-                ~ a: replace, with new state: 'counts' loses its state because it, or what feeds it, has changed
+                ~ a: rebuild beside the running version
+                    step 'counts': rebuilt, because its definition has changed
                 - c: stop (removed), state is kept
                 + d: start
 

@@ -12,6 +12,14 @@ final class FakeEngine: Engine {
         /// What the next starts of a name are refused with, one after the other.
         var refusals: [String: [EngineError]] = [:]
         var overlaps = 0
+        var rebuilds: [FakeRebuild] = []
+        /// The generation that each name's state is of.
+        var committed: [String: Int] = [:]
+        /// Names whose graphs commit nothing before the test says so.
+        var slow: Set<String> = []
+        /// Rebuilds that have not caught up when they have begun.
+        var rebuildsWait = false
+        var rebuildRefusal: EngineError?
     }
     let state = Mutex(State())
 
@@ -29,7 +37,21 @@ final class FakeEngine: Engine {
             return nil
         }
         if let refusal { throw refusal }
+        if !state.withLock({ $0.slow.contains(launch.spec.name) }) { pipeline.commit() }
         return pipeline
+    }
+
+    func rebuild(_ launch: RebuildLaunch) throws(EngineError) -> any RunningRebuild {
+        let (refusal, waits) = state.withLock { ($0.rebuildRefusal, $0.rebuildsWait) }
+        if let refusal { throw refusal }
+        let rebuild = FakeRebuild(launch)
+        state.withLock { $0.rebuilds.append(rebuild) }
+        if !waits { rebuild.catchUp() }
+        return rebuild
+    }
+
+    func committedGeneration(of pipeline: String) throws(EngineError) -> Int? {
+        state.withLock { $0.committed[pipeline] }
     }
 
     func expect(_ pipelines: Set<String>) {}
@@ -40,6 +62,7 @@ final class FakeEngine: Engine {
         state.withLock { state in
             if state.running[pipeline] != nil { state.overlaps += 1 }
             state.removed.append(pipeline)
+            state.committed[pipeline] = 0
         }
     }
 
@@ -50,6 +73,28 @@ final class FakeEngine: Engine {
 
     var names: [String] { state.withLock { $0.running.keys.sorted() } }
     var launches: [PipelineLaunch] { state.withLock { $0.launches } }
+}
+
+/// Reads nothing and has caught up when the test says so.
+final class FakeRebuild: RunningRebuild {
+    let launch: RebuildLaunch
+    private let known = Mutex(RebuildStatus())
+    let isCancelled = Mutex(false)
+
+    init(_ launch: RebuildLaunch) { self.launch = launch }
+
+    func catchUp() {
+        known.withLock { $0.isCaughtUp = true }
+        launch.onCaughtUp()
+    }
+
+    var status: RebuildStatus { known.withLock { $0 } }
+
+    func finish(timeoutMicros: Int64) throws(EngineError) -> RebuiltState {
+        RebuiltState(nodes: Set(launch.change.rebuilt))
+    }
+
+    func cancel() { isCancelled.withLock { $0 = true } }
 }
 
 final class FakePipeline: RunningPipeline {
@@ -80,7 +125,14 @@ final class FakePipeline: RunningPipeline {
         return status
     }
 
+    /// Its first checkpoint.
+    func commit() {
+        engine.state.withLock { $0.committed[launch.spec.name] = launch.generation }
+        launch.onCommit()
+    }
+
     func stop(timeoutMicros: Int64) {
+        engine.state.withLock { $0.committed[launch.spec.name] = launch.generation }
         engine.state.withLock { state in
             if state.running[launch.spec.name] === self { state.running[launch.spec.name] = nil }
         }
@@ -110,7 +162,20 @@ func loadTiny(_ texts: [SpecLibrary.Text], _ known: [String: KnownTopic]) -> [Lo
     texts.map { loadTiny($0.file, $0.bytes) }
 }
 
-/// Specs in a language of one line for tests: `name [version] [window]`, `broken`, several by `;`.
+extension StateTransition {
+    /// For comparisons: `keep`, `anew`, or the nodes that do not simply go on.
+    var words: String {
+        switch self {
+        case .keep: "keep"
+        case .anew: "anew"
+        case .change(let change, _):
+            change.changed.map { "\($0.node) \($0.fate.rawValue)" }.joined(separator: ", ")
+        }
+    }
+}
+
+/// Specs in a language of one line for tests: `name [version] [window]`, `broken`, several by `;`, and
+/// the words `suspend`, `manual`, `discard`, `refuse`, `replace`.
 func loadTiny(_ file: String, _ bytes: [UInt8]) -> LoadedFile {
     var loaded = LoadedFile()
     let text = String(decoding: bytes, as: UTF8.self)
@@ -127,8 +192,14 @@ func loadTiny(_ file: String, _ bytes: [UInt8]) -> LoadedFile {
         }
         var settings = PipelineSettings()
         settings.isSuspended = words.contains("suspend")
-        let version = words.count > 1 ? words[1] : "1"
-        let window = words.count > 2 ? words[2] : "w"
+        let policies = PipelineSettings.ChangePolicy.allCases.map(\.rawValue)
+        let plain = words.filter { !(policies + ["suspend", "manual"]).contains($0) }
+        let version = plain.count > 1 ? plain[1] : "1"
+        let window = plain.count > 2 ? plain[2] : "w"
+        var rules = ChangeRules()
+        rules.policy = words.compactMap(PipelineSettings.ChangePolicy.init).first
+        rules.needsApproval = words.contains("manual")
+        rules.ancestors = ["counts": ["events"]]
         loaded.pipelines.append(
             LoadedPipeline(
                 spec: PipelineSpec(
@@ -136,7 +207,14 @@ func loadTiny(_ file: String, _ bytes: [UInt8]) -> LoadedFile {
                     sources: [], tables: [], steps: [], sinks: [], settings: settings),
                 meaning: PipelineMeaning(
                     digest: version + window + (settings.isSuspended ? "s" : ""),
-                    nodes: [.init(name: "counts", fingerprint: window)])))
+                    nodes: [
+                        NodeMeaning(
+                            name: "events", kind: .source, isStateful: true, fingerprint: "e",
+                            own: "e"),
+                        NodeMeaning(
+                            name: "counts", kind: .step, isStateful: true, fingerprint: window,
+                            own: window),
+                    ]), rules: rules))
     }
     if text.isEmpty {
         loaded.problems.append(

@@ -1,3 +1,4 @@
+import Config
 import TestSupport
 import Testing
 
@@ -11,9 +12,41 @@ struct PlanTests {
         PipelineMeaning(
             digest: digest,
             nodes: [
-                .init(name: "events", fingerprint: source),
-                .init(name: "counts", fingerprint: source + window),
+                NodeMeaning(
+                    name: "events", kind: .source, isStateful: true, fingerprint: source,
+                    own: source),
+                NodeMeaning(
+                    name: "counts", kind: .step, isStateful: true, fingerprint: source + window,
+                    own: window),
             ])
+    }
+
+    private var rules: ChangeRules {
+        var rules = ChangeRules()
+        rules.ancestors = ["counts": ["events"]]
+        return rules
+    }
+
+    private func wanted(_ meaning: PipelineMeaning, _ rules: ChangeRules? = nil)
+        -> DesiredPipeline
+    {
+        DesiredPipeline(meaning: meaning, rules: rules ?? self.rules, generation: 1)
+    }
+
+    /// What a plan's steps are, and what they do to nodes whose state does not simply go on.
+    private func words(_ desired: DesiredPipeline?, _ observed: ObservedPipeline?) -> [String] {
+        plan(desired, observed).map { kind in
+            func text(_ word: String, _ change: StateChange) -> String {
+                ([word] + change.changed.map { "\($0.node) \($0.fate.rawValue)" })
+                    .joined(separator: "; ")
+            }
+            switch kind {
+            case .start(let change): return text("start", change)
+            case .replace(let change, let why): return text("replace \(why.rawValue)", change)
+            case .rebuild(let change): return text("rebuild", change)
+            default: return "\(kind)"
+            }
+        }
     }
 
     private func plan(
@@ -39,44 +72,99 @@ struct PlanTests {
     func basics() {
         let a = meaning("a")
         let wanted = DesiredPipeline(meaning: a, generation: 1)
-        #expect(plan(wanted, nil) == [.start(.keep)])
+        #expect(plan(wanted, nil) == [.start(.none)])
         #expect(plan(wanted, running(a)) == [])
         #expect(plan(nil, running(a)) == [.stop(.removed)])
         #expect(plan(nil, nil) == [])
     }
 
-    @Test("keeps state when nothing that feeds a stateful node changed, and says what is lost")
+    @Test("keeps state when nothing that feeds a stateful node changed, and rebuilds the rest")
     func state() {
         let old = running(meaning("a"))
+        #expect(words(wanted(meaning("b")), old) == ["replace changed"])
         #expect(
-            plan(DesiredPipeline(meaning: meaning("b"), generation: 2), old)
-                == [.replace(.keep, .changed)])
-        #expect(
-            plan(DesiredPipeline(meaning: meaning("b", window: "v"), generation: 2), old) == [
-                .replace(
-                    .anew([
-                        LostState(node: "counts", reason: "it, or what feeds it, has changed")
-                    ]), .changed)
-            ])
+            words(wanted(meaning("b", window: "v")), old) == ["rebuild; counts rebuilt"])
         var shorter = meaning("b")
         shorter.nodes.removeLast()
+        #expect(words(wanted(shorter), old) == ["replace changed; counts dropped"])
+        // Another source: nothing is left that went on.
         #expect(
-            plan(DesiredPipeline(meaning: shorter, generation: 2), old) == [
-                .replace(
-                    .anew([LostState(node: "counts", reason: "it is no longer in the spec")]),
-                    .changed)
-            ])
-        // Nothing runs, but there is state of another meaning.
+            words(wanted(meaning("b", source: "t")), old)
+                == ["replace changed; events anew; counts anew"])
+    }
+
+    @Test("a rebuild is taken over when it has caught up, and given up when it is not wanted")
+    func rebuilds() {
+        let new = wanted(meaning("b", window: "v"))
+        var seen = running(meaning("a"))
+        seen.rebuild = .init(target: new.changeTarget)
+        #expect(words(new, seen) == [])
+        seen.rebuild?.isCaughtUp = true
+        #expect(words(new, seen) == ["replace changed; counts rebuilt"])
+        #expect(words(wanted(meaning("a")), seen) == ["abandon"])
+        #expect(words(wanted(meaning("c", window: "u")), seen) == ["abandon"])
+        #expect(words(nil, seen) == ["abandon"])
+        var held = new
+        held.mode = .hold(.paused)
+        #expect(words(held, seen) == ["abandon"])
+    }
+
+    @Test("state that does not fit waits for the version before, where that can run")
+    func former() {
+        let new = wanted(meaning("b", window: "v"))
+        var idle = running(meaning("a"))
+        idle.activity = .idle
+        #expect(words(new, idle) == ["rebuild; counts rebuilt"])
+        idle.canRunFormer = true
+        #expect(words(new, idle) == ["startFormer"])
+        // A change that keeps its state needs nobody before it.
+        #expect(words(wanted(meaning("b")), idle) == ["start"])
+        idle.rebuild = .init(target: new.changeTarget, isCaughtUp: true)
+        #expect(words(new, idle) == ["start; counts rebuilt"])
+    }
+
+    @Test("a change that is refused, or not approved, leaves what runs")
+    func held() {
+        var rules = self.rules
+        rules.policy = .refuse
+        let old = running(meaning("a"))
+        #expect(words(wanted(meaning("b", window: "v"), rules), old) == [])
+        #expect(words(wanted(meaning("b"), rules), old) == ["replace changed"])
         var idle = old
         idle.activity = .idle
-        guard
-            case .start(.anew) = plan(
-                DesiredPipeline(meaning: meaning("b", source: "t"), generation: 2), idle
-            ).first
-        else {
-            Issue.record("state that does not fit is kept")
-            return
-        }
+        idle.canRunFormer = true
+        #expect(words(wanted(meaning("b", window: "v"), rules), idle) == ["startFormer"])
+        rules.policy = .discard
+        #expect(
+            words(wanted(meaning("b", window: "v"), rules), old)
+                == ["replace changed; counts anew"])
+        rules.policy = .replace
+        #expect(
+            plan(wanted(meaning("b", window: "v"), rules), old)
+                == [.reset(.replace, starts: true)])
+        rules.policy = nil
+        rules.obstacles = ["counts": "it cannot be"]
+        #expect(words(wanted(meaning("b", window: "v"), rules), old) == [])
+        rules.obstacles = [:]
+        rules.needsApproval = true
+        var approved = wanted(meaning("b"), rules)
+        #expect(words(approved, old) == [])
+        approved.approvedPlan = planHash(old.stateMeaning, approved)
+        #expect(words(approved, old) == ["replace changed"])
+        // Another change is another plan.
+        approved.meaning = meaning("c")
+        #expect(words(approved, old) == [])
+    }
+
+    @Test("what runs on probation, and has not committed, is left until it has")
+    func probation() {
+        var seen = running(meaning("b"))
+        seen.stateMeaning = meaning("a")
+        seen.isOnProbation = true
+        #expect(words(wanted(meaning("c")), seen) == [])
+        seen.isOnProbation = false
+        seen.stateMeaning = nil
+        #expect(plan(wanted(meaning("c")), seen) == [.stop(.changed)])
     }
 
     @Test("waits while an action is under way, and while a removal is not sure")
@@ -94,14 +182,15 @@ struct PlanTests {
         var seen = ObservedPipeline(
             stateMeaning: meaning("a"), failure: failure("a", retryAt: 2000))
         #expect(plan(wanted, seen, now: 1999) == [])
-        #expect(plan(wanted, seen, now: 2000) == [.start(.keep)])
+        let same = StateChange(from: meaning("a"), to: meaning("a"), rules: rules)
+        #expect(plan(wanted, seen, now: 2000) == [.start(same)])
         seen.failure = failure("a", retryAt: nil)
         #expect(plan(wanted, seen, now: .max) == [])
         wanted.restartCount = 1
-        #expect(plan(wanted, seen) == [.start(.keep)])
+        #expect(plan(wanted, seen) == [.start(same)])
         wanted.restartCount = 0
         wanted.meaning = meaning("b")
-        #expect(plan(wanted, seen) == [.start(.keep)])
+        #expect(plan(wanted, seen).count == 1)
         // A new version was refused and the old one runs again.
         seen = running(meaning("a"))
         seen.failure = failure("b", retryAt: nil)
@@ -121,10 +210,10 @@ struct PlanTests {
             activity: .finished(digest: "a"), stateMeaning: meaning("a"), resetCount: 1)
         #expect(plan(wanted, seen) == [])
         wanted.meaning = meaning("b")
-        #expect(plan(wanted, seen) == [.start(.keep)])
+        #expect(words(wanted, seen) == ["start"])
         seen.activity = .running(digest: "b")
         wanted.restartCount = 1
-        #expect(plan(wanted, seen) == [.replace(.keep, .restart)])
+        #expect(plan(wanted, seen) == [.replace(.none, .restart)])
     }
 
     @Test("state of a removed pipeline is dropped after its time")
@@ -146,13 +235,34 @@ struct PlanTests {
         var graphs: [String: Int] = [:]
         var now: Int64 = 0
 
+        /// Rebuilds that run beside the graphs.
+        var rebuilds: Set<String> = []
+
         mutating func begin(_ action: Action) {
+            switch action.kind {
+            case .rebuild:
+                #expect(rebuilds.insert(action.name).inserted, "two rebuilds of \(action.name)")
+                observed[action.name]?.rebuild = .init(
+                    target: desired[action.name]?.changeTarget ?? "")
+                return
+            case .abandon:
+                #expect(rebuilds.remove(action.name) != nil)
+                observed[action.name]?.rebuild = nil
+                return
+            default: break
+            }
             #expect(underWay[action.name] == nil, "two actions on \(action.name)")
             underWay[action.name] = action
             var seen = observed[action.name] ?? ObservedPipeline()
             seen.activity = .busy
             seen.restartCount = desired[action.name]?.restartCount ?? 0
             seen.resetCount = desired[action.name]?.resetCount ?? 0
+            if case .replace = action.kind {
+                seen.rebuildCount = desired[action.name]?.rebuildCount ?? 0
+            }
+            if case .start = action.kind {
+                seen.rebuildCount = desired[action.name]?.rebuildCount ?? 0
+            }
             observed[action.name] = seen
         }
 
@@ -163,8 +273,12 @@ struct PlanTests {
             seen.activity = .idle
             var starts = false
             switch action.kind {
-            case .start: starts = true
+            case .start, .startFormer:
+                starts = true
+                if case .start = action.kind, rebuilds.remove(name) != nil { seen.rebuild = nil }
+            case .rebuild, .abandon: break
             case .replace:
+                if rebuilds.remove(name) != nil { seen.rebuild = nil }
                 graphs[name, default: 0] -= 1
                 starts = true
             case .stop(let reason):
@@ -173,11 +287,14 @@ struct PlanTests {
             case .reset(_, let again):
                 graphs[name] = 0
                 seen.stateMeaning = nil
+                seen.rebuildCount = desired[name]?.rebuildCount ?? 0
                 starts = again
             case .forget:
                 observed[name] = nil
                 return
             }
+            var meaning = meaning
+            if action.kind == .startFormer { meaning = seen.stateMeaning }
             if starts, let meaning {
                 if fails {
                     seen.failure = PipelineFailure(
@@ -187,8 +304,9 @@ struct PlanTests {
                     graphs[name, default: 0] += 1
                     seen.activity = .running(digest: meaning.digest)
                     seen.stateMeaning = meaning
-                    seen.failure = nil
+                    if action.kind != .startFormer { seen.failure = nil }
                     seen.removedAt = nil
+                    seen.canRunFormer = true
                 }
             }
             #expect((0...1).contains(graphs[name] ?? 0), "\(graphs[name] ?? 0) graphs of \(name)")
@@ -221,13 +339,20 @@ struct PlanTests {
             case 1, 2:
                 let digest = ["x", "y", "z"].randomElement(using: &random) ?? "x"
                 var wanted =
-                    world.desired[name] ?? DesiredPipeline(meaning: meaning(digest), generation: 1)
+                    world.desired[name]
+                    ?? DesiredPipeline(meaning: meaning(digest), rules: rules, generation: 1)
                 wanted.meaning = meaning(digest, window: digest)
                 world.desired[name] = wanted
             case 3: world.desired[name]?.mode = .hold(.paused)
             case 4: world.desired[name]?.mode = .run
             case 5: world.desired[name]?.restartCount += 1
-            case 6: world.desired[name]?.resetCount += 1
+            case 6:
+                if Bool.random(using: &random) {
+                    world.desired[name]?.resetCount += 1
+                } else if world.observed[name]?.stateMeaning != nil {
+                    world.desired[name]?.rebuildCount += 1
+                }
+            case 7: world.observed[name]?.rebuild?.isCaughtUp = true
             default:
                 let fails = Int.random(in: 0..<4, using: &random) == 0
                 world.finish(name, meaning: launched[name], fails: fails)
@@ -238,8 +363,12 @@ struct PlanTests {
         for _ in 0..<20 {
             world.now += 100
             begin()
-            for name in names { world.finish(name, meaning: launched[name], fails: false) }
+            for name in names {
+                world.finish(name, meaning: launched[name], fails: false)
+                world.observed[name]?.rebuild?.isCaughtUp = true
+            }
         }
+        #expect(world.rebuilds.isEmpty, "seed \(seed)")
         world.now += 10_000
         begin()
         for name in names { world.finish(name, meaning: launched[name], fails: false) }

@@ -177,7 +177,29 @@ extension Diagnostic {
     static func unnamedExpression(_ text: String, at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "an expression needs a name", at: place, label: "only columns stand alone",
-            help: "write {name: \"\(text)\"}")
+            help: "write {name: \(quoted(text))}")
+    }
+
+    /// `expression AS name`, which is SQL's way.
+    static func aliasedExpression(
+        _ expression: String, _ name: String, at place: FileLocation
+    ) -> Diagnostic {
+        Diagnostic(
+            "an item has no 'as'", at: place, label: "the name stands before the expression",
+            help: "write {\(inBraces(name)): \(inBraces(expression))}")
+    }
+
+    /// A text as it can stand within braces, quoted where it has to be.
+    private static func inBraces(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+                || "_.() ".utf8.contains($0)
+        }
+        return isPlain ? text : quoted(text)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
     static func sharedColumns(

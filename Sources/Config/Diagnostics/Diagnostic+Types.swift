@@ -14,6 +14,12 @@ extension Diagnostic {
             help: "write \(name): [string], or \(name): 'array<string>'")
     }
 
+    static func mapType(_ text: String, at place: FileLocation) -> Diagnostic {
+        .notSupported(
+            "type '\(text)'", at: place,
+            help: "declare it as json, and read its values with column ->> 'key'")
+    }
+
     static func badStructType(of name: String, at place: FileLocation) -> Diagnostic {
         Diagnostic(
             "a struct has 1 to \(SpecLimits.columnsMax) fields", at: place,

@@ -58,11 +58,26 @@ extension Diagnostic {
             related: [.init(message: "first written here", location: first)])
     }
 
-    static func cutAtComma(key: String, text: String, at place: FileLocation) -> Diagnostic {
-        Diagnostic(
+    /// - Parameter key: Whose value it is; nil for a list's item.
+    static func cutAtComma(key: String?, text: String, at place: FileLocation) -> Diagnostic {
+        if text.lowercased().hasPrefix("map<") {
+            return .mapType(text, at: place)
+        }
+        let line = key.map { "'\($0)'" } ?? "it"
+        return Diagnostic(
             "YAML cut this text at its comma", at: place,
             label: "braces and brackets end text at ','",
-            help: "quote it, \(key): \"\(text)\", or give '\(key)' a line of its own")
+            help:
+                "quote it, \(key.map { "\($0): " } ?? "")\"\(text)\", or give \(line) a line of its "
+                + "own")
+    }
+
+    static func missingBlank(key: String, text: String, at place: FileLocation) -> Diagnostic {
+        let value = text.dropFirst(key.count + 1)
+        return Diagnostic(
+            "a blank is missing after ':'", at: place,
+            label: "for YAML this is one text and no key with a value",
+            help: "write \(key): \(value)")
     }
 
     static func cutAtComment(at place: FileLocation) -> Diagnostic {

@@ -6,14 +6,29 @@ package struct SpecField: Sendable {
         case text, name, node, nodes, column, columns, items, expression, type
         case duration, size, integer, number, boolean, constant
         case choice([String])
+        /// A name with rules of its own.
+        case named(NameKind)
         case mapping
-        case either(String)
+        /// A mapping with these fields.
+        case group(FieldGroup)
+        /// The name of one field of the group where that may stand alone, or `{NAME: value}`.
+        case oneOf(FieldGroup)
+        /// A mapping of names that people choose, each to a value of one form.
+        indirect case entries(NameKind, Form)
+        /// A list, of so many values where that is fixed.
+        indirect case list(Form, count: Int? = nil)
+        /// A column's type, or a mapping of the group's fields, one of which is the type.
+        case columnType(FieldGroup)
+        /// `{}`, or nothing at all.
+        case nothing
+        /// Any of the forms; the words are for people.
+        indirect case either(String, [Form] = [])
 
         /// For the reference.
         package var words: String {
             switch self {
             case .text: return "a text"
-            case .name: return "a name"
+            case .name, .named: return "a name"
             case .node: return "a node"
             case .nodes: return "a node or a list of nodes"
             case .column: return "a column"
@@ -29,10 +44,18 @@ package struct SpecField: Sendable {
             case .constant: return "a constant"
             case .choice(let names):
                 return "one of " + names.map { "`\($0)`" }.joined(separator: ", ")
-            case .mapping: return "a mapping"
-            case .either(let words): return words
+            case .mapping, .group, .oneOf, .entries, .columnType, .nothing: return "a mapping"
+            case .list: return "a list"
+            case .either(let words, _): return words
             }
         }
+    }
+
+    /// What names people may choose.
+    package enum NameKind: Sendable {
+        case pipeline, topic, node, column
+        /// A variable of a pattern.
+        case variable
     }
 
     package let name: String
@@ -76,7 +99,19 @@ package struct SpecField: Sendable {
     }
 }
 
-/// The fields of one mapping of the language.
+/// Which fields of a mapping go together, as far as that can be said without their values.
+package struct FieldRules: Sendable {
+    /// Fields of which exactly one must be written.
+    package var one: [String] = []
+    /// Fields of which one may be written, or none.
+    package var atMostOne: [String] = []
+    /// Fields that ask for others beside them.
+    package var needs: [(field: String, others: [String])] = []
+    /// Fields whose name may stand alone in the mapping's place, without a value.
+    package var alone: [String] = []
+}
+
+/// The fields of one mapping of the language. A name in capitals stands for names that people choose.
 package struct FieldGroup: Sendable {
     /// A short title, unique: `file source`.
     package let name: String
@@ -85,12 +120,28 @@ package struct FieldGroup: Sendable {
     package let fields: [SpecField]
     /// Names that the language has and this version does not read.
     package let laterNames: [String]
+    /// Which fields go together.
+    package let rules: FieldRules
 
-    package init(_ name: String, at path: String, _ fields: [SpecField], later: [String] = []) {
+    package init(
+        _ name: String, at path: String, _ fields: [SpecField], later: [String] = [],
+        rules: FieldRules = FieldRules()
+    ) {
         self.name = name
         self.path = path
         self.fields = fields
         laterNames = later
+        self.rules = rules
+    }
+
+    /// A group of some of the fields, under a name of its own.
+    func only(_ names: [String], as name: String) -> FieldGroup {
+        var rules = rules
+        rules.one = rules.one.filter(names.contains)
+        rules.alone = rules.alone.filter(names.contains)
+        return FieldGroup(
+            name, at: path, fields.filter { names.contains($0.name) }, later: laterNames,
+            rules: rules)
     }
 
     package subscript(name: String) -> SpecField? { fields.first { $0.name == name } }

@@ -5,24 +5,26 @@ extension SpecFields {
 
     private static let connectorFields = [
         SpecField(
-            "file", .mapping, "Reads files; see *file source*. One connector is required.",
+            "file", .group(fileSource),
+            "Reads files; see *file source*. One connector is required.",
             example: "file: {path: data/events.ndjson}"),
         SpecField(
-            "topic", .name,
+            "topic", .named(.topic),
             "Reads a topic of the store. Takes no `format`, and brings its schema.",
             example: "topic: orders"),
         SpecField(
-            "stdin", .mapping, "Reads standard input, under `run` only. Takes no options.",
+            "stdin", .nothing, "Reads standard input, under `run` only. Takes no options.",
             example: "stdin: {}"),
         SpecField(
-            "generate", .mapping, "Makes rows; see *generate*. Takes no `format`.",
+            "generate", .group(generate), "Makes rows; see *generate*. Takes no `format`.",
             example: "generate: {rate: 1000, seed: 42, columns: {…}}"),
     ]
 
     private static let readingFields = [
         SpecField(
             "format",
-            .either("`json`, `csv`, `lines`, `regex`, `logfmt`, or `{NAME: options}`"),
+            .either(
+                "`json`, `csv`, `lines`, `regex`, `logfmt`, or `{NAME: options}`", [.oneOf(format)]),
             "How rows stand in the bytes. Required for `file` and `stdin`.",
             example: "format: {csv: {header: false}}"),
         SpecField(
@@ -30,7 +32,7 @@ extension SpecFields {
             "The zone of text without an offset: an IANA name, `±hh:mm`, or `local` for the "
                 + "machine's.", example: "timezone: Europe/Berlin"),
         SpecField(
-            "schema", .mapping,
+            "schema", .entries(.column, .columnType(schemaField)),
             "The columns: `name: type`, or `name: {type, path, default, required}`. Required, except "
                 + "with `topic`: there it picks columns by `name: type`; all of them otherwise.",
             example: "schema: {ad_id: string, event_time: timestamp(ms)}"),
@@ -40,15 +42,21 @@ extension SpecFields {
         "source", at: "sources.NAME",
         connectorFields + readingFields + [
             SpecField(
-                "event_time", .either("a mapping, or `arrival`"), default: "arrival",
+                "event_time",
+                .either("a mapping, or `arrival`", [.choice(["arrival"]), .group(eventTime)]),
+                default: "arrival",
                 "What says when a row happened; see *event time*. A topic's rows have theirs already, "
                     + "which counts unless this is given.",
                 example: "event_time: {column: event_time, max_out_of_orderness: 2s}"),
             SpecField(
-                "metadata", .mapping, "Columns from outside the row, after those of `schema`.",
+                "metadata", .group(metadata),
+                "Columns from outside the row, after those of `schema`.",
                 example: "metadata: {path: file.path}"),
         ] + topicReadingFields,
-        later: laterConnectors)
+        later: laterConnectors,
+        rules: FieldRules(
+            one: connectorFields.map(\.name),
+            needs: [("file", ["format", "schema"]), ("stdin", ["format", "schema"])]))
 
     package static let table = FieldGroup(
         "table", at: "tables.NAME",
@@ -61,7 +69,8 @@ extension SpecFields {
                 "delete_when", .expression, "A row for which this is true removes its key.",
                 example: "delete_when: status = 'gone'"),
             SpecField(
-                "event_time", .either("a mapping, or `arrival`"),
+                "event_time",
+                .either("a mapping, or `arrival`", [.choice(["arrival"]), .group(eventTime)]),
                 "What says since when a row stands; see *event time*. A topic's rows have theirs "
                     + "already; other rows stand since they were read.",
                 example: "event_time: {column: valid_from, idle_timeout: 1m}"),
@@ -70,7 +79,13 @@ extension SpecFields {
                 "Keeps versions for joins with `as_of`, this long behind the watermark.",
                 example: "history: 30d"),
         ] + topicReadingFields,
-        later: laterConnectors + ["metadata"])
+        later: laterConnectors + ["metadata"],
+        rules: FieldRules(
+            one: connectorFields.map(\.name),
+            needs: [
+                ("file", ["format", "schema", "key"]), ("stdin", ["format", "schema", "key"]),
+                ("generate", ["key"]),
+            ]))
 
     package static let fileSource = FieldGroup(
         "file source", at: "sources.NAME.file",
@@ -108,7 +123,7 @@ extension SpecFields {
                 "seed", .integer, default: "0",
                 "Row n is a function of the seed and n alone.", example: "seed: 42"),
             SpecField(
-                "columns", .mapping,
+                "columns", .entries(.column, .oneOf(generateColumn)),
                 "What fills each column of `schema`; see *generate column*. Required, except with "
                     + "`nexmark`.",
                 example: "columns: {ad_id: {key: {prefix: ad-, count: 1000}}, user_id: uuid}"),
@@ -135,26 +150,31 @@ extension SpecFields {
                 "bigint: the row's number, from this one on. Also plain `sequence`.",
                 example: "sequence: 1"),
             SpecField(
-                "range", .either("`[low, high]`"),
+                "range", .either("`[low, high]`", [.list(.number, count: 2)]),
                 "bigint or double: uniform from low to high, both included.",
                 example: "range: [1, 100]"),
             SpecField(
-                "boolean", .mapping, "boolean: true half of the time. Written plain.",
+                "boolean", .nothing, "boolean: true half of the time. Written plain.",
                 example: "is_new: boolean"),
             SpecField(
-                "choice", .either("a list of texts"), "string: one of these, uniformly.",
+                "choice", .either("a list of texts", [.list(.text)]),
+                "string: one of these, uniformly.",
                 example: "choice: [view, click, purchase]"),
             SpecField(
-                "key", .mapping, "string: a pool of keys; see *generate key*.",
+                "key", .group(generateKey), "string: a pool of keys; see *generate key*.",
                 example: "key: {prefix: ad-, count: 1000}"),
             SpecField(
                 "uuid", .integer, unit: "different values",
                 "string: a UUID out of a pool of this many; plain `uuid` is a new one a row.",
                 example: "uuid: 1000"),
             SpecField(
-                "time", .mapping, "timestamp: rises with the row's number; see *generate time*.",
+                "time", .group(generateTime),
+                "timestamp: rises with the row's number; see *generate time*.",
                 example: "time: {step: 1ms}"),
-        ])
+        ],
+        rules: FieldRules(
+            one: ["sequence", "range", "boolean", "choice", "key", "uuid", "time"],
+            alone: ["sequence", "boolean", "uuid", "time"]))
 
     package static let generateKey = FieldGroup(
         "generate key", at: "sources.NAME.generate.columns.COLUMN.key",
@@ -185,23 +205,33 @@ extension SpecFields {
         "format", at: "sources.NAME.format",
         [
             SpecField(
-                "json", .mapping, "One JSON object a line; see *json*.", example: "format: json"),
+                "json", .group(json), "One JSON object a line; see *json*.", example: "format: json"
+            ),
             SpecField(
-                "csv", .mapping, "Comma-separated values; see *csv*.",
+                "csv", .group(csv), "Comma-separated values; see *csv*.",
                 example: "format: {csv: {header: false}}"),
             SpecField(
-                "lines", .mapping, "Each line is one row with the string column `line`.",
+                "lines", .nothing, "Each line is one row with the string column `line`.",
                 example: "format: lines"),
             SpecField(
-                "regex", .mapping,
+                "regex", .group(regex),
                 "Sources: each line that a regular expression matches is one row; see *regex*.",
                 example: "format: {regex: {pattern: '^(?<level>\\w+) (?<text>.*)$'}}"),
             SpecField(
-                "logfmt", .mapping,
+                "logfmt", .nothing,
                 "Sources: each line of `key=value` pairs is one row; see *logfmt*. Takes no options.",
                 example: "format: logfmt"),
         ],
-        later: ["debezium"])
+        later: ["debezium"],
+        rules: FieldRules(
+            one: ["json", "csv", "lines", "regex", "logfmt"],
+            alone: ["json", "csv", "lines", "logfmt"]))
+
+    /// The formats that rows can be written in.
+    static let sinkFormat = format.only(["json", "csv", "lines"], as: "sink format")
+    /// The formats that a text within a row can have.
+    static let parseFormat = format.only(
+        ["json", "csv", "regex", "logfmt"], as: "parse format")
 
     package static let regex = FieldGroup(
         "regex", at: "sources.NAME.format.regex",
@@ -259,16 +289,18 @@ extension SpecFields {
                 "The node, or the port of one (`STEP.late`), whose rows are written.",
                 example: "from: per_campaign"),
             SpecField(
-                "file", .mapping, "Writes files; see *file sink*. One connector is required.",
+                "file", .group(fileSink),
+                "Writes files; see *file sink*. One connector is required.",
                 example: "file: {path: out/counts.ndjson}"),
             SpecField(
-                "topic", .name, "Writes a topic of the store. Takes no `format`.",
+                "topic", .named(.topic), "Writes a topic of the store. Takes no `format`.",
                 example: "topic: campaign-views"),
             SpecField(
-                "stdout", .mapping, "Writes to standard output. Takes no options.",
+                "stdout", .nothing, "Writes to standard output. Takes no options.",
                 example: "stdout: {}"),
             SpecField(
-                "format", .either("`json`, `csv`, `lines`, or `{NAME: options}`"),
+                "format",
+                .either("`json`, `csv`, `lines`, or `{NAME: options}`", [.oneOf(sinkFormat)]),
                 "How rows are written. Required for `file` and `stdout`.",
                 example: "format: json"),
             SpecField(
@@ -291,7 +323,10 @@ extension SpecFields {
                     + "Files and topics give it, unless a source is `stdin`.",
                 example: "guarantee: exactly_once"),
         ],
-        later: laterConnectors)
+        later: laterConnectors,
+        rules: FieldRules(
+            one: ["file", "topic", "stdout"],
+            needs: [("file", ["format"]), ("stdout", ["format"])]))
 
     package static let fileSink = FieldGroup(
         "file sink", at: "sinks.NAME.file",
@@ -301,7 +336,7 @@ extension SpecFields {
                 "The file; may hold `%Y %m %d %H %M %S` of the row's event time (UTC).",
                 example: "path: out/%Y-%m-%d.ndjson"),
             SpecField(
-                "roll", .mapping, "When a file is sealed and the next begun; see *roll*.",
+                "roll", .group(roll), "When a file is sealed and the next begun; see *roll*.",
                 example: "roll: {size: 64MiB, every: 1h}"),
             SpecField(
                 "partition_by", .columns,

@@ -8,11 +8,12 @@ extension SpecFields {
                 "The string column whose texts are read, each as one row. Where it is null, so are "
                     + "the new columns.", example: "column: line"),
             SpecField(
-                "format", .either("a name, or `{NAME: options}`"), required: true,
+                "format", .either("a name, or `{NAME: options}`", [.oneOf(parseFormat)]),
+                required: true,
                 "As of a source: `json`, `csv` (by position, without a header), `regex` or `logfmt`.",
                 example: "format: logfmt"),
             SpecField(
-                "schema", .mapping, required: true,
+                "schema", .entries(.column, .columnType(schemaField)), required: true,
                 "The new columns, which stand behind the input's; see *schema field*.",
                 example: "schema: {level: string, status: bigint}"),
             SpecField(

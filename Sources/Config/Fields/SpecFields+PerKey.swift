@@ -34,7 +34,7 @@ extension SpecFields {
                     + "that are equal so far go by event time, source and position.",
                 example: "order_by: [price desc, at]"),
             SpecField(
-                "rank", .name, "A column for the row's place in its partition, from 1.",
+                "rank", .named(.column), "A column for the row's place in its partition, from 1.",
                 example: "rank: place"),
             SpecField(
                 "ties", .choice(["first", "all"]), default: "first",

@@ -24,11 +24,12 @@ extension SpecFields {
                 "current_row", .choice(["include", "exclude"]), default: "include",
                 "Whether the row itself counts.", example: "current_row: exclude"),
             SpecField(
-                "compute", .mapping, required: true,
+                "compute", .entries(.column, .expression), required: true,
                 "The results: `name: expression` over the row's columns, aggregate functions, "
                     + "`lag(x [, rows [, default]])` and `row_number()`.",
                 example: "compute: {share: amount - avg(amount)}"),
-        ])
+        ],
+        rules: FieldRules(atMostOne: ["rows", "range"]))
 
     package static let pattern = FieldGroup(
         "pattern", at: "steps.NAME.pattern",
@@ -48,12 +49,12 @@ extension SpecFields {
                     + "`{n,m}` and a further `?` for as few as possible; `|` for either, and "
                     + "parentheses.", example: "match: small other*? big"),
             SpecField(
-                "define", .mapping,
+                "define", .entries(.variable, .expression),
                 "Conditions: `variable: expression` over the row's columns and the rows so far. A "
                     + "variable without one takes every row.",
                 example: "define: {big: amount > 100 * small.amount}"),
             SpecField(
-                "measures", .mapping, required: true,
+                "measures", .entries(.column, .expression), required: true,
                 "The results: `name: expression` over the rows of the match.",
                 example: "measures: {total: sum(amount)}"),
             SpecField(

@@ -8,37 +8,37 @@ extension SpecFields {
                 "A node, a port (`STEP.late`, `STEP.unmatched`, `NODE.invalid`), or a list of them "
                     + "with equal columns, which are united by name.", example: "from: events"),
             SpecField(
-                "as", .name, "Another name for the input in this step's expressions.",
+                "as", .named(.node), "Another name for the input in this step's expressions.",
                 example: "as: e"),
             SpecField(
                 "where", .expression,
                 "Keeps the rows for which it is true; sees the input's columns.",
                 example: "where: event_type = 'view'"),
             SpecField(
-                "join", .mapping,
+                "join", .group(join),
                 "Looks up a table or joins a stream; see *join*. A step has at most one verb: this or "
                     + "one of the next.",
                 example: "join: {table: campaigns, match: [ad_id]}"),
             SpecField(
-                "aggregate", .mapping, "Groups rows; see *aggregate*.",
+                "aggregate", .group(aggregate), "Groups rows; see *aggregate*.",
                 example: "aggregate: {group_by: [user], compute: {n: count(*)}}"),
             SpecField(
-                "deduplicate", .mapping, "Keeps one row of each key; see *deduplicate*.",
+                "deduplicate", .group(deduplicate), "Keeps one row of each key; see *deduplicate*.",
                 example: "deduplicate: {by: [id]}"),
             SpecField(
-                "top", .mapping, "Keeps the first rows in an order; see *top*.",
+                "top", .group(top), "Keeps the first rows in an order; see *top*.",
                 example: "top: {n: 10, order_by: [price desc]}"),
             SpecField(
-                "parse", .mapping, "Reads a column of text into more columns; see *parse*.",
+                "parse", .group(parse), "Reads a column of text into more columns; see *parse*.",
                 example: "parse: {column: line, format: json, schema: {id: bigint}}"),
             SpecField(
-                "over", .mapping, "Computes from the rows before each row; see *over*.",
+                "over", .group(over), "Computes from the rows before each row; see *over*.",
                 example: "over: {partition_by: [card], range: 1h, compute: {spent: sum(amount)}}"),
             SpecField(
-                "pattern", .mapping, "Finds runs of rows; see *pattern*.",
-                example: "pattern: {match: up{3}, measures: {top: max(price)}, within: 1h}"),
+                "pattern", .group(pattern), "Finds runs of rows; see *pattern*.",
+                example: "pattern: {match: 'up{3}', measures: {top: max(price)}, within: 1h}"),
             SpecField(
-                "unnest", .mapping, "Makes a row of each element of an array; see *unnest*.",
+                "unnest", .group(unnest), "Makes a row of each element of an array; see *unnest*.",
                 example: "unnest: {column: items, as: item}"),
             SpecField(
                 "state_ttl", .duration,
@@ -49,7 +49,7 @@ extension SpecFields {
             SpecField(
                 "add", .items,
                 "More columns: `name: expression`, each seeing the ones before; an existing name is "
-                    + "replaced in place.", example: "add: {day: date_trunc('day', at)}"),
+                    + "replaced in place.", example: "add: {total: price * quantity}"),
             SpecField(
                 "having", .expression, "Keeps rows by the columns after the verb and `add`.",
                 example: "having: views > 10"),
@@ -59,7 +59,11 @@ extension SpecFields {
                 "select", .items,
                 "The output: `column`, `node.column`, `node.*`, `\"*\"`, `{name: expression}`, or a "
                     + "map of names to expressions.", example: "select: [ad_id, {day: at}]"),
-        ])
+        ],
+        rules: FieldRules(
+            atMostOne: [
+                "join", "aggregate", "deduplicate", "top", "over", "pattern", "parse", "unnest",
+            ]))
 
     package static let join = FieldGroup(
         "join", at: "steps.NAME.join",
@@ -74,7 +78,7 @@ extension SpecFields {
                 "match",
                 .either(
                     "a list of columns, or a map of left expressions to right ones (of a table: key "
-                        + "columns)"), required: true,
+                        + "columns)", [.items]), required: true,
                 "What is equal; of a table, to each column of its key. Null equals nothing.",
                 example: "match: {lower(ad): ad_id}"),
             SpecField(
@@ -83,7 +87,10 @@ extension SpecFields {
                     + "once it is sure that none comes. `STEP.unmatched` has the left ones.",
                 example: "type: left"),
             SpecField(
-                "within", .either("a duration, a mapping, or `unbounded`"),
+                "within",
+                .either(
+                    "a duration, a mapping, or `unbounded`",
+                    [.choice(["unbounded"]), .duration, .group(within)]),
                 "Streams: how near in event time two rows must be; see *within*.",
                 example: "within: 1h"),
             SpecField(
@@ -103,7 +110,8 @@ extension SpecFields {
                 "wait", .duration,
                 "Tables: how long, by event time, a row without a partner waits for the table to have "
                     + "its key.", example: "wait: 5s"),
-        ])
+        ],
+        rules: FieldRules(one: ["table", "stream"]))
 
     package static let within = FieldGroup(
         "within", at: "steps.NAME.join.within",
@@ -122,13 +130,15 @@ extension SpecFields {
             SpecField(
                 "to", .expression, "The last instant; the row's interval closes behind it.",
                 example: "to: auctions.expires_at"),
-        ])
+        ],
+        rules: FieldRules(needs: [("from", ["to"]), ("to", ["from"])]))
 
     package static let aggregate = FieldGroup(
         "aggregate", at: "steps.NAME.aggregate",
         [
             SpecField(
-                "window", .either("a mapping, or `inherit`"),
+                "window",
+                .either("a mapping, or `inherit`", [.choice(["inherit"]), .group(window)]),
                 "The stretch of event time that one result is about; see *window*. `inherit`: that "
                     + "of the input's rows, whose bounds are part of the groups. Without one the "
                     + "result is a row per group that changes.", example: "window: {tumbling: 10s}"),
@@ -139,7 +149,7 @@ extension SpecFields {
                 "group_by", .items, "Columns, or `{name: expression}`; one group otherwise.",
                 example: "group_by: [campaign_id]"),
             SpecField(
-                "compute", .mapping,
+                "compute", .entries(.column, .expression),
                 "The results: `name: expression` over the aggregate functions. May be absent: the "
                     + "distinct groups.", example: "compute: {views: count(*)}"),
             SpecField(
@@ -147,7 +157,10 @@ extension SpecFields {
                 "How long after a window's end its result waits for rows that come late.",
                 example: "grace: 5s"),
             SpecField(
-                "emit", .either("`final`, `changes`, or `{every: DURATION}`"),
+                "emit",
+                .either(
+                    "`final`, `changes`, or `{every: DURATION}`",
+                    [.choice(["final", "changes"]), .group(emit)]),
                 "When results are given: once, as they change, or so often by the clock; see *emit*. "
                     + "`final` with a window, otherwise `changes`.", example: "emit: {every: 10s}"),
             SpecField(
@@ -172,17 +185,18 @@ extension SpecFields {
                 "tumbling", .duration, "Windows of this size, one after the other.",
                 example: "tumbling: 10s"),
             SpecField(
-                "hopping", .mapping, "Windows that overlap; see *hopping*.",
+                "hopping", .group(hopping), "Windows that overlap; see *hopping*.",
                 example: "hopping: {size: 1h, every: 5m}"),
             SpecField(
-                "cumulative", .mapping,
+                "cumulative", .group(cumulative),
                 "Windows that begin together and grow; see *cumulative*.",
                 example: "cumulative: {size: 1d, every: 1h}"),
             SpecField(
-                "session", .mapping,
+                "session", .group(session),
                 "Rows of a group that follow each other; see *session*.",
                 example: "session: {gap: 30m}"),
-        ])
+        ],
+        rules: FieldRules(one: ["tumbling", "hopping", "cumulative", "session"]))
 
     package static let session = FieldGroup(
         "session", at: "steps.NAME.aggregate.window.session",

@@ -4,7 +4,7 @@ extension SpecFields {
         "topic", at: "",
         [
             SpecField(
-                "topic", .name, required: true,
+                "topic", .named(.topic), required: true,
                 "The topic's name: lower-case letters, digits, `.`, `_` and `-`, at most 127, unique "
                     + "in the directory. Names that end with `.dead-letters` are taken.",
                 example: "topic: orders"),
@@ -14,7 +14,7 @@ extension SpecFields {
             SpecField(
                 "owner", .text, "Whom to ask; no meaning.", example: "owner: shop@example.org"),
             SpecField(
-                "schema", .mapping, required: true,
+                "schema", .entries(.column, .columnType(schemaField)), required: true,
                 "The columns, as those of a source. `path`, `default`, `required` and the encoding of "
                     + "a timestamp are for rows that come as text.",
                 example: "schema: {order_id: string, amount: bigint, at: timestamp(ms)}"),
@@ -27,11 +27,15 @@ extension SpecFields {
                     + "deletion; `changelog`: every change.",
                 example: "mode: upsert"),
             SpecField(
-                "retention", .either("`forever`, or a mapping"), default: "forever",
+                "retention",
+                .either("`forever`, or a mapping", [.choice(["forever"]), .group(retention)]),
+                default: "forever",
                 "How long rows are kept; see *retention*.",
                 example: "retention: {time: 90d, size: 10GiB}"),
             SpecField(
-                "compact", .either("`true`, `false`, or a mapping"), default: "false",
+                "compact",
+                .either("`true`, `false`, or a mapping", [.boolean, .group(compaction)]),
+                default: "false",
                 "Keeps the latest row of each key and lets go of the others; see *compaction*. Needs "
                     + "a `key`, and makes the mode `upsert`.",
                 example: "compact: {within: 24h, tombstones: 7d}"),
@@ -73,7 +77,7 @@ extension SpecFields {
         "topic position", at: "sources.NAME.start",
         [
             SpecField(
-                "offset", .either("a whole number, or `PARTITION:OFFSET`"),
+                "offset", .either("a whole number, or `PARTITION:OFFSET`", [.integer, .text]),
                 "The row with this number. Without a partition: of the only one.",
                 example: "offset: 1200"),
             SpecField(
@@ -83,16 +87,21 @@ extension SpecFields {
                 "since", .duration,
                 "The first row at the event time that is so long before the pipeline first starts.",
                 example: "since: 90d"),
-        ])
+        ],
+        rules: FieldRules(one: ["offset", "timestamp", "since"]))
 
     /// What a source or table takes besides `topic:` itself.
     static let topicReadingFields = [
         SpecField(
-            "start", .either("`earliest`, `latest`, or a mapping"), default: "earliest",
+            "start",
+            .either(
+                "`earliest`, `latest`, or a mapping",
+                [.choice(["earliest", "latest"]), .group(topicPosition)]), default: "earliest",
             "Topics: where the first run begins; see *topic position*. `latest`: with rows that come "
                 + "later.", example: "start: {since: 90d}"),
         SpecField(
-            "stop", .either("`latest`, or a mapping"),
+            "stop",
+            .either("`latest`, or a mapping", [.choice(["latest"]), .group(topicPosition)]),
             "Topics: where the source ends, the row there not included; see *topic position*. "
                 + "`latest`: with the rows that are there when the pipeline first starts.",
             example: "stop: latest"),

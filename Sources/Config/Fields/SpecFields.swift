@@ -6,7 +6,7 @@ package enum SpecFields {
         within,
         aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern,
         parse, unnest, sink, fileSink, roll,
-        settings,
+        settings, onChange, rebuild,
         deadLetters, topic, retention, compaction, testFile, test, testStep, lines, expectation,
     ]
 
@@ -14,32 +14,35 @@ package enum SpecFields {
         "document", at: "",
         [
             SpecField(
-                "pipeline", .name, required: true,
+                "pipeline", .named(.pipeline), required: true,
                 "The pipeline's name: lower-case letters, digits and `-`, at most 63, unique in the "
                     + "directory.", example: "pipeline: ad-campaign-views"),
             SpecField(
                 "description", .text, "One line for people; no meaning.",
                 example: "description: Views per campaign"),
             SpecField(
-                "parameters", .mapping,
+                "parameters", .entries(.node, .constant),
                 "Typed constants, read in expressions as `$name`; `--param name=value` overrides "
                     + "one.", example: "parameters: {limit: 10000, region: eu}"),
             SpecField(
-                "sources", .mapping, "Streams, by name.",
+                "sources", .entries(.node, .group(source)), "Streams, by name.",
                 example: "sources: {events: {…}}"),
             SpecField(
-                "tables", .mapping, "Sources kept as the latest row per key, by name.",
+                "tables", .entries(.node, .group(table)),
+                "Sources kept as the latest row per key, by name.",
                 example: "tables: {campaigns: {…}}"),
             SpecField(
-                "steps", .mapping, "The work, by name.", example: "steps: {views: {…}}"),
+                "steps", .entries(.node, .group(step)), "The work, by name.",
+                example: "steps: {views: {…}}"),
             SpecField(
-                "sinks", .mapping, required: true, "Where results go, by name.",
+                "sinks", .entries(.node, .group(sink)), required: true,
+                "Where results go, by name.",
                 example: "sinks: {counts: {…}}"),
             SpecField(
-                "settings", .mapping, "How the pipeline runs.",
+                "settings", .group(settings), "How the pipeline runs.",
                 example: "settings: {checkpoint_interval: 1s}"),
             SpecField(
-                "tests", .either("a list of tests"),
+                "tests", .either("a list of tests", [.list(.group(test))]),
                 "What must hold, for `pipelined test`; see *test*. What runs takes no notice.",
                 example: "tests: [{name: …}]"),
         ])
@@ -91,7 +94,7 @@ package enum SpecFields {
                 "max_future", .duration, default: "5m",
                 "A timestamp further ahead of the clock does not move the watermark.",
                 example: "max_future: 1h"),
-        ])
+        ], rules: FieldRules(one: ["column", "expression"]))
 
     package static let metadata = FieldGroup(
         "metadata", at: "sources.NAME.metadata",
@@ -122,11 +125,51 @@ package enum SpecFields {
                 "Most bytes of state before the pipeline pauses with a reason.",
                 example: "memory_max: 512MiB"),
             SpecField(
-                "dead_letters", .mapping,
+                "dead_letters", .group(deadLetters),
                 "How the rows that were set aside are kept; see *dead letters*.",
                 example: "dead_letters: {retention: 30d}"),
+            SpecField(
+                "on_change",
+                .either(
+                    "one of `rebuild`, `discard`, `refuse`, or `{rebuild: {output: replace}}`",
+                    [.choice(["rebuild", "discard", "refuse"]), .group(onChange)]),
+                default: "rebuild",
+                "What becomes of state whose meaning a change of the spec alters: it is built anew from "
+                    + "history beside the running version, it is dropped, or the change is refused; see "
+                    + "*changing a running pipeline*.",
+                example: "on_change: discard"),
+            SpecField(
+                "replay_from",
+                .either(
+                    "`earliest`, or a mapping with `timestamp` or `since`",
+                    [.choice(["earliest"]), .group(topicPosition)]),
+                "Where a rebuild begins when the history that made the state is no longer kept in full: "
+                    + "accepts that what is gone is missing in the new state.",
+                example: "replay_from: {since: 30d}"),
+            SpecField(
+                "approve", .choice(["auto", "manual"]), default: "auto",
+                "With `manual` a change of a running pipeline waits for `pipelined approve`.",
+                example: "approve: manual"),
         ],
-        later: ["on_change", "replay_from", "approve", "state_ttl", "lanes"])
+        later: ["state_ttl", "lanes"])
+
+    package static let onChange = FieldGroup(
+        "change", at: "settings.on_change",
+        [
+            SpecField(
+                "rebuild", .group(rebuild), required: true, "How the state is built anew.",
+                example: "rebuild: {output: replace}")
+        ])
+
+    package static let rebuild = FieldGroup(
+        "rebuild", at: "settings.on_change.rebuild",
+        [
+            SpecField(
+                "output", .choice(["keep", "replace"]), default: "keep",
+                "Whether the output goes on where it stands, or is deleted and written anew from "
+                    + "history; the latter does not keep the old version running meanwhile.",
+                example: "output: replace")
+        ])
 
     package static let deadLetters = FieldGroup(
         "dead letters", at: "settings.dead_letters",

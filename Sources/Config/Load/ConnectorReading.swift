@@ -5,7 +5,8 @@ extension LoadContext {
     enum SourceRole { case stream, table }
 
     /// The one connector key of a node; nil, reported, when there is none or more than one.
-    func connectorKey(_ node: FieldReader, among names: [String]) -> String? {
+    func connectorKey(_ node: FieldReader) -> String? {
+        let names = node.group.rules.one
         let keys = names.compactMap { node.key($0) }.sorted {
             $0.range.lowerBound < $1.range.lowerBound
         }
@@ -26,7 +27,7 @@ extension LoadContext {
     func readSourceConnector(
         _ node: FieldReader, role: SourceRole, schema: ReadSchema, topic: ReadTopic?
     ) -> SourceConnector? {
-        let key = connectorKey(node, among: ["file", "topic", "stdin", "generate"])
+        let key = connectorKey(node)
         if let key, key != "topic" { refuseTopicFields(node, key) }
         switch key {
         case "topic": return readTopicSource(node, topic, role: role).map { .topic($0) }
@@ -123,7 +124,7 @@ extension LoadContext {
     func readSinkConnector(
         _ node: FieldReader, _ shape: NodeShape, topic: SpecText?
     ) -> SinkConnector? {
-        switch connectorKey(node, among: ["file", "topic", "stdout"]) {
+        switch connectorKey(node) {
         case "topic": return topic.map { .topic(TopicSinkOptions(name: $0.value)) }
         case "file": return readFileSink(node, shape).map { .file($0) }
         case "stdout": return takesNothing("stdout", node) ? .stdout : nil

@@ -161,6 +161,11 @@ struct ExpressionReader {
             var diagnostic = Diagnostic(
                 problem.message, at: context.location(range), label: problem.label,
                 help: problem.help)
+            if scope.toCome.explain(problem.message) {
+                diagnostic.help =
+                    "'where' sees the columns of the input; filter what the step computes with "
+                    + "'having'"
+            }
             if scalar.style.isQuoted, isOneIdentifier(scalar.text),
                 scope.matches(scalar.text).isEmpty
             {

@@ -18,7 +18,8 @@ struct FieldReader {
                 context.report(
                     .wrongKind(
                         "\(owner) takes a mapping", found: value.kindName,
-                        help: group.fields.first { $0.isRequired }.map { "write {\($0.example)}" },
+                        help: Self.missingBlank(value, group)
+                            ?? group.fields.first { $0.isRequired }.map { "write {\($0.example)}" },
                         at: context.location(value)))
             }
             return nil
@@ -40,6 +41,16 @@ struct FieldReader {
                         later: group.laterNames, at: place))
             }
         }
+    }
+
+    /// What to write in place of `path:data/x.csv`.
+    private static func missingBlank(_ value: LocatedValue, _ group: FieldGroup) -> String? {
+        guard case .scalar(let scalar) = value.content, scalar.style == .plain,
+            let colon = scalar.text.firstIndex(of: ":"),
+            let field = group[String(scalar.text[..<colon])]
+        else { return nil }
+        let rest = scalar.text[colon...].dropFirst()
+        return "write \(field.name): \(rest), with a blank after the ':'"
     }
 
     /// Whether the key is written, with whatever value.

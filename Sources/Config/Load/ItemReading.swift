@@ -41,7 +41,7 @@ extension LoadContext {
             return []
         case .sequence(let items):
             if items.isEmpty { report(.emptyList(field.name, at: location(value))) }
-            return items.flatMap { readItem($0, field: field) }
+            return withoutCuts(items).flatMap { readItem($0, field: field) }
         }
     }
 
@@ -114,8 +114,13 @@ extension ExpressionReader {
         let text = unquotedIdentifier(scalar.text)
         let isName = isOneIdentifier(text.replacing(".", with: "_"))
         if !isName, scope.matches(text).isEmpty, scalar.text == text {
-            context.report(.unnamedExpression(text, at: context.location(scalar)))
-            return []
+            guard let (expression, name) = sqlAlias(text) else {
+                context.report(.unnamedExpression(text, at: context.location(scalar)))
+                return []
+            }
+            context.report(
+                .aliasedExpression(expression, name, at: context.location(scalar)))
+            return [ResolvedItem(name: name, expression: nil, range: scalar.range)]
         }
         if let name = fieldName(text, in: scope) {
             let expression = bind(scalar, in: scope)
@@ -123,6 +128,21 @@ extension ExpressionReader {
         }
         if let entry = context.column(scalar, in: scope) { return [resolved(entry, scalar.range)] }
         return [ResolvedItem(name: text, expression: nil, range: scalar.range)]
+    }
+
+    /// The parts of `expression AS name`; nil for any other text.
+    private func sqlAlias(_ text: String) -> (expression: String, name: String)? {
+        let words = text.utf8.split(separator: UInt8(ascii: " "))
+        guard
+            let word = words.last(where: { word in
+                word.count == 2 && String(Substring(word)).lowercased() == "as"
+            })
+        else { return nil }
+        let expression = text[..<word.startIndex].trimmingBlanks
+        let written = text[word.endIndex...].trimmingBlanks
+        let name = unquotedIdentifier(written)
+        guard !expression.isEmpty, name != written || isOneIdentifier(name) else { return nil }
+        return (expression, name)
     }
 
     /// The name of the column that `user.id` gives where `user` is a struct and no node: `id`.
@@ -152,5 +172,14 @@ extension ExpressionReader {
                     name.text.isEmpty ? "it has no letters" : "every row's event time has it",
                     at: context.location(name)))
         }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingBlanks: String {
+        var text = self
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
     }
 }

@@ -46,6 +46,8 @@ struct ColumnScope {
     var isOpen: Bool
     /// Whether the rows change, so that each must be computed again as it was.
     var isUpdating: Bool
+    /// Columns that the step has behind this place, for messages.
+    var toCome = ColumnsToCome()
 
     init(owner: String, shape: NodeShape, qualifier: String?) {
         self.owner = owner

@@ -108,7 +108,7 @@ extension PipelineReader {
             return nil
         }
         let place = context.location(reader.keyRange("window"))
-        if ["tumbling", "hopping", "cumulative", "session"].filter(window.has).count > 1 {
+        if SpecFields.window.rules.one.filter(window.has).count > 1 {
             context.report(.isNot("window", "has one kind, not several", at: place))
             return nil
         }

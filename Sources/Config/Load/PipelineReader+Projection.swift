@@ -57,6 +57,7 @@ extension PipelineReader {
     private func selectsAll(_ select: LocatedValue?) -> Bool {
         guard case .sequence(let items)? = select?.content else { return select == nil }
         return items.contains { item in
+            if item.isBroken { return true }
             if case .scalar(let scalar) = item.content { return scalar.text.hasSuffix("*") }
             return false
         }

@@ -7,8 +7,8 @@ extension PipelineReader {
             hasBrokenReferences = true
             return
         }
-        if !reader.has("from") { hasBrokenReferences = true }
         let fromValue = reader.value("from")
+        if fromValue == nil { hasBrokenReferences = true }
         let input = fromValue.flatMap { readReference($0, SpecFields.sink) }
         let shape = input.map { self.shape(of: $0.reference) } ?? .unknown
         let owner = input?.scalar.text ?? node.name

@@ -27,8 +27,10 @@ extension PipelineReader {
         let qualifier = readAlias(step)
         let inputScope = ColumnScope(
             owner: inputOwner(step, qualifier), shape: input, qualifier: qualifier)
+        var filterScope = inputScope
+        if reader.has("where") { filterScope.toCome = columnsToCome(step) }
         let filter = reader.value("where").flatMap {
-            expressions.bind($0, in: inputScope, expecting: .boolean)
+            expressions.bind($0, in: filterScope, expecting: .boolean)
         }
         let verb = readVerb(step, input, inputScope)
         var columns = StepColumns(verb)
@@ -129,11 +131,8 @@ extension PipelineReader {
                     "state_ttl", "is for 'over' and for joins of streams with 'within: unbounded'",
                     at: context.location(reader.keyRange("state_ttl"))))
         }
-        let verbs = [
-            "join", "aggregate", "deduplicate", "top", "over", "pattern", "parse", "unnest",
-        ]
-        .compactMap { reader.key($0) }
-        .sorted { $0.range.lowerBound < $1.range.lowerBound }
+        let verbs = SpecFields.step.rules.atMostOne.compactMap { reader.key($0) }
+            .sorted { $0.range.lowerBound < $1.range.lowerBound }
         if verbs.count > 1 {
             context.report(
                 .severalVerbs(verbs[0].text, verbs[1].text, at: context.location(verbs[1])))

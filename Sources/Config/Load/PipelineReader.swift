@@ -111,33 +111,6 @@ final class PipelineReader {
         locations.nodes[name] = place
     }
 
-    private func readSettings() -> PipelineSettings {
-        var settings = PipelineSettings()
-        guard document.has("settings"),
-            let reader = document.mapping("settings", SpecFields.settings)
-        else { return settings }
-        if let interval = reader.duration("checkpoint_interval") {
-            settings.checkpointIntervalMicros = interval
-            if interval < 10_000 {
-                context.report(
-                    .outOfRange(
-                        "checkpoint_interval", "must be at least 10ms",
-                        at: context.location(reader.keyRange("checkpoint_interval"))))
-            }
-        }
-        settings.onError =
-            reader.choice("on_error", PipelineSettings.OnError.self) ?? .deadLetter
-        settings.isSuspended = reader.flag("suspend") ?? false
-        settings.memoryBytesMax = reader.size("memory_max")
-        if reader.has("dead_letters"),
-            let letters = reader.mapping("dead_letters", SpecFields.deadLetters)
-        {
-            settings.deadLetterRetentionMicros =
-                letters.duration("retention") ?? settings.deadLetterRetentionMicros
-        }
-        return settings
-    }
-
     /// Nodes that nothing reads. Silent where something that reads could not be made out.
     private func reportUnread() {
         guard !hasBrokenReferences, nodes.contains(where: { $0.kind == .sink }) else { return }

@@ -147,7 +147,8 @@ extension LoadContext {
         case .scalar:
             guard let scalar = scalar(value, SpecFields.schemaField["type"]) else { return nil }
             return readType(scalar)
-        case .sequence(let items):
+        case .sequence(let written):
+            let items = withoutCuts(written)
             guard items.count == 1, let element = readPart(items[0], of: name, depth) else {
                 if items.count != 1 { report(.badArrayType(of: name, at: location(value))) }
                 return nil
@@ -215,7 +216,7 @@ extension LoadContext {
             return nil
         }
         let word = String(text.prefix { $0 != "(" && $0 != "<" && $0 != "[" })
-        if composedTypes.contains(word.lowercased()) {
+        if TypeNames.composed.contains(word.lowercased()) {
             switch ExpressionBinder.type(text) {
             case .success(let type): return (type, .rfc3339)
             case .failure(let problem):
@@ -226,7 +227,7 @@ extension LoadContext {
                         help: problem.help))
             }
         } else if word == "map" {
-            report(.notSupported("type '\(text)'", at: place))
+            report(.mapType(text, at: place))
         } else {
             report(.unknownType(text, at: place))
         }
@@ -251,9 +252,6 @@ extension LoadContext {
 private let unitsPerSecond: [String: Int64] = [
     "s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000,
 ]
-
-/// Types that are made of others or have arguments.
-private let composedTypes: Set<String> = ["decimal", "array", "struct"]
 
 /// Microseconds since the epoch of an RFC 3339 time, UTC without an offset; nil for anything else.
 func parseTimestamp(_ text: String) -> Int64? {

@@ -25,8 +25,8 @@ extension LoadContext {
         }
     }
 
-    /// `start:` or `stop:`; nil when reported.
-    private func readPosition(_ name: String, _ node: FieldReader) -> TopicPosition? {
+    /// `start:`, `stop:` or `replay_from:`; nil when reported.
+    func readPosition(_ name: String, _ node: FieldReader) -> TopicPosition? {
         guard let value = node.value(name) else { return nil }
         guard case .mapping = value.content else {
             guard let scalar = scalar(value, node.group[name]), let text = substitute(scalar) else {
@@ -46,7 +46,7 @@ extension LoadContext {
         }
         guard let reader = FieldReader(value, SpecFields.topicPosition, owner: "'\(name)'", self)
         else { return nil }
-        let given = SpecFields.topicPosition.fields.map(\.name).filter(reader.has)
+        let given = SpecFields.topicPosition.rules.one.filter(reader.has)
         guard given.count == 1 else {
             if !given.isEmpty || !reader.hasForeignKeys {
                 report(

@@ -24,6 +24,9 @@ package func parseDuration(_ text: String) -> Int64? {
     return total <= durationMicrosMax ? total : nil
 }
 
+/// The units of durations, as people write them.
+package let durationUnits = ["us", "ms", "s", "m", "h", "d", "w"]
+
 private let microsPerUnit: [String: Int64] = [
     "us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000,
     "d": 86_400_000_000, "w": 604_800_000_000,
@@ -52,6 +55,9 @@ package func parseSize(_ text: String) -> Int? {
     let (product, overflows) = count.multipliedReportingOverflow(by: size)
     return overflows ? nil : product
 }
+
+/// The units of sizes, as people write them.
+package let sizeUnits = ["B", "KiB", "MiB", "GiB", "TiB", "kB", "MB", "GB", "TB"]
 
 private let bytesPerUnit: [String: Int] = [
     "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,

@@ -105,6 +105,19 @@ extension CanonicalEncoder {
         }
     }
 
+    /// Where a sink writes, as it is on this machine.
+    mutating func writePlace(_ connector: SinkConnector) {
+        switch connector {
+        case .file(let options):
+            write("file")
+            write(options.path)
+        case .stdout: write("stdout")
+        case .topic(let options):
+            write("topic")
+            write(options.name)
+        }
+    }
+
     mutating func write(_ format: FormatSpec) {
         switch format {
         case .json(let json):

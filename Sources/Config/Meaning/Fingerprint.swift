@@ -73,7 +73,11 @@ extension PipelineSpec {
         return encoder.digest
     }
 
-    private func nodeFingerprints() -> (output: [String: String], state: [String: String]) {
+    /// By node: of its output, of its state, and of the node without what feeds it.
+    func nodeFingerprints() -> (
+        output: [String: String], state: [String: String], own: [String: String]
+    ) {
+        var own: [String: String] = [:]
         var output: [String: String] = [:]
         var state: [String: String] = [:]
         // Late, unmatched and invalid rows leave a node before its output.
@@ -87,6 +91,7 @@ extension PipelineSpec {
             var encoder = begin()
             encoder.write(source, .rows)
             output[source.name] = encoder.digest
+            own[source.name] = encoder.digest
             besides[source.name] = encoder.digest
             // A position is one in the bytes, whatever is read out of them.
             var place = begin()
@@ -99,6 +104,7 @@ extension PipelineSpec {
             var encoder = begin()
             encoder.write(table, .rows)
             output[table.name] = encoder.digest
+            own[table.name] = encoder.digest
             besides[table.name] = encoder.digest
             state[table.name] = encoder.digest
         }
@@ -113,15 +119,22 @@ extension PipelineSpec {
             besides[step.name] = encoder.digest
             encoder.writeOutput(step)
             output[step.name] = encoder.digest
+            var alone = begin()
+            alone.writeState(step)
+            alone.writeOutput(step)
+            own[step.name] = alone.digest
         }
         for sink in sinks {
+            var alone = begin()
+            alone.write(sink, .rows)
+            own[sink.name] = alone.digest
             var encoder = begin()
             encoder.write(feed(sink.input, output, besides))
             encoder.write(sink, .rows)
             output[sink.name] = encoder.digest
             state[sink.name] = encoder.digest
         }
-        return (output, state)
+        return (output, state, own)
     }
 
     /// What a reference brings.

@@ -46,7 +46,25 @@ package struct PipelineSettings: Hashable, Sendable {
         case deadLetter = "dead_letter"
         case fail
     }
+    /// What becomes of state that belongs to what the spec said before.
+    package enum ChangePolicy: String, Sendable, CaseIterable {
+        /// It is built anew from history, beside the version that runs.
+        case rebuild
+        /// Everything goes, output too, and is made anew from history: `{rebuild: {output: replace}}`.
+        case replace
+        /// It goes; what comes from now on makes the new one.
+        case discard
+        /// The version before runs on.
+        case refuse
+    }
     package var checkpointIntervalMicros: Int64 = 1_000_000
+    /// nil where nothing is said: as `rebuild`.
+    package var onChange: ChangePolicy?
+    /// Where a rebuild begins although history from the start is not kept any more: earliest, a
+    /// timestamp, or since; nil where nothing is given up.
+    package var replayFrom: TopicPosition?
+    /// Whether a change waits for a person's `approve`.
+    package var needsApproval = false
     package var onError: OnError = .deadLetter
     package var isSuspended = false
     /// Most bytes of keyed state before the pipeline pauses with a reason; nil without a limit.

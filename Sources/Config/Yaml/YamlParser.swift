@@ -166,7 +166,10 @@ private struct YamlBuilder {
             let event = try events.next()
             if case .mappingEnd = event.kind {
                 let range = start.range.lowerBound..<event.range.upperBound
-                if start.isFlow { repairCommaCuts(&entries) }
+                if start.isFlow {
+                    repairCommaCuts(&entries)
+                    repairMissingBlanks(&entries)
+                }
                 var all = withoutDuplicates(entries)
                 let names = Set(all.map { Array($0.key.text.utf8) })
                 all += merged.filter { !names.contains(Array($0.key.text.utf8)) }
@@ -238,21 +241,37 @@ private struct YamlBuilder {
         while index < entries.count {
             let piece = entries[index]
             let isPiece =
-                piece.key.style == .plain && piece.value.isNull && piece.value.range.isEmpty
-                && (piece.key.text.hasSuffix(")") || piece.key.text.hasSuffix("'"))
+                piece.isPiece
+                && [")", "'", ">"].contains { piece.key.text.hasSuffix($0) }
             guard isPiece, let first = cutBeginning(before: index, in: entries) else {
                 index += 1
                 continue
             }
-            let range = entries[first].value.range.lowerBound..<piece.key.range.upperBound
+            // `f(g(a, b), c)`: the first piece that ends so is not always the last one.
+            let value = entries[first].value.range
+            let rest = entries[(first + 1)...].lazy.prefix { $0.isPiece }.map(\.key.range)
+            let last = source.endOfCutText(value, rest).map { first + 1 + $0 } ?? index
+            let range = value.lowerBound..<entries[last].key.range.upperBound
             report(
                 .cutAtComma(
-                    key: entries[first].key.text,
-                    text: String(decoding: source.bytes[range], as: UTF8.self),
+                    key: entries[first].key.text, text: source.text(range),
                     at: source.location(range)))
             entries[first].value = LocatedValue(content: .broken, range: range)
-            entries.removeSubrange((first + 1)...index)
+            entries.removeSubrange((first + 1)...last)
             index = first + 1
+        }
+    }
+
+    /// Reports `{path:data/x.csv}`, of which YAML makes a key without a value.
+    private mutating func repairMissingBlanks(_ entries: inout [LocatedEntry]) {
+        for index in entries.indices {
+            guard let key = keyWithoutBlank(entries[index]) else { continue }
+            let written = entries[index].key
+            report(
+                .missingBlank(
+                    key: key.text, text: written.text, at: source.location(written.range)))
+            entries[index] = LocatedEntry(
+                key: key, value: LocatedValue(content: .broken, range: written.range))
         }
     }
 
@@ -260,10 +279,10 @@ private struct YamlBuilder {
     /// pieces without a value may stand between.
     private func cutBeginning(before index: Int, in entries: [LocatedEntry]) -> Int? {
         var candidate = index - 1
-        while candidate >= 0 {
+        while candidate >= 0, index - candidate <= CutText.piecesMax {
             let entry = entries[candidate]
             if case .scalar(let scalar) = entry.value.content, !scalar.text.isEmpty {
-                return scalar.style == .plain && hasOpenMark(scalar.text) ? candidate : nil
+                return scalar.style == .plain && isCutText(scalar.text) ? candidate : nil
             }
             guard entry.value.isNull, entry.value.range.isEmpty else { return nil }
             candidate -= 1
@@ -279,6 +298,11 @@ private struct YamlBuilder {
         nodesLeft -= count
         if nodesLeft < 0 { throw .tooManyNodes(at: source.location(range)) }
     }
+}
+
+extension LocatedEntry {
+    /// Whether it is a text and nothing else, as a comma in braces leaves it.
+    fileprivate var isPiece: Bool { key.style == .plain && value.isNull && value.range.isEmpty }
 }
 
 /// Whether an expression's text ends within a quote or a parenthesis.

@@ -33,6 +33,15 @@ func yamlProblem(_ found: YamlProblem, in source: SourceText) -> Diagnostic {
         if let opened { problem.related = [.init(message: "in what opens here", location: opened)] }
         return problem
     }
+    if found.context.contains("scanning an alias") {
+        return .unreadableYaml(
+            "'*' begins the name of an anchor, and none follows", at: opened ?? place,
+            help: "to select all columns, quote it: \"*\"")
+    }
+    if found.problem.contains("unexpected ':'") {
+        return .unreadableYaml(
+            "a blank is missing after this ':'", at: place, help: "write 'key: value'")
+    }
     if found.problem.contains("cannot start any token") {
         if byte == UInt8(ascii: "\t") {
             return .unreadableYaml(

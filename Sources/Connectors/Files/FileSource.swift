@@ -25,10 +25,20 @@ final class FileSource: Source {
     }
 
     func restore(_ positions: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit] {
+        try reopen(positions, isReplay: false)
+    }
+
+    func replay(_ beginnings: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit] {
+        try reopen(beginnings, isReplay: true)
+    }
+
+    private func reopen(_ positions: [SplitPosition], isReplay: Bool) throws(ConnectorError)
+        -> [FileSplit]
+    {
         var restored: [FileSplit] = []
         for position in positions {
             guard let mark = FileMark(position.bytes) else { throw .unknownPosition(position.id) }
-            restored.append(split(position.id, mark: mark, first: nil))
+            restored.append(split(position.id, mark: mark, first: nil, isReplay: isReplay))
         }
         splits += restored
         return restored
@@ -79,8 +89,10 @@ final class FileSource: Source {
         return found
     }
 
-    private func split(_ path: String, mark: FileMark?, first: RotatedFile?) -> FileSplit {
-        FileSplit(path: path, settings: settings, mark: mark, first: first) {
+    private func split(
+        _ path: String, mark: FileMark?, first: RotatedFile?, isReplay: Bool = false
+    ) -> FileSplit {
+        FileSplit(path: path, settings: settings, mark: mark, first: first, isReplay: isReplay) {
             [weak self] identity in
             self?.splits.contains { $0.id != path && $0.identity == identity } ?? false
         }

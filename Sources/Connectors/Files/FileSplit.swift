@@ -31,21 +31,29 @@ final class FileSplit: SourceSplit {
     /// The oldest of the rotated files, to begin with; nil to begin with the path's.
     private var first: RotatedFile?
     /// The open file will not grow any more: its last bytes are a record.
-    private var isFinishing = false
+    var isFinishing = false
     /// How long the file was when it was found, so that a bounded source's share done is known.
     var lengthAtDiscovery: Int64?
     /// What stood before the end, and before the next record, when the end was last reached; checked
     /// before going on, and kept for the position, as the file may be another by then.
     private var endPrints: (end: ContentPrint, record: ContentPrint)?
     private var doubtSince: Int64?
+    /// The first file at its start, once it has been opened; nil of a split that is resumed.
+    private var start: FileMark?
+    /// Whether the mark is the beginning of history that is read once more.
+    private let isReplay: Bool
+    /// Where such a split waits.
+    var limit: FileMark?
 
     /// - Parameters:
     ///   - mark: A checkpoint's position; nil to begin at the start.
     ///   - first: See ``first``.
+    ///   - isReplay: The mark is a split's beginning, which must still be there.
     init(
         path: String, settings: FileSplitSettings, mark: FileMark?, first: RotatedFile? = nil,
-        isTaken: @escaping (FileIdentity) -> Bool
+        isReplay: Bool = false, isTaken: @escaping (FileIdentity) -> Bool
     ) {
+        self.isReplay = isReplay
         self.id = path
         self.settings = settings
         self.mark = mark ?? FileMark()
@@ -71,7 +79,15 @@ final class FileSplit: SourceSplit {
 
     func position() -> SplitPosition { SplitPosition(id: id, bytes: currentMark().encoded()) }
 
+    var beginning: SplitPosition? {
+        guard var start else { return nil }
+        // More of a file's beginning is known as it grows.
+        if let open, open.identity == start.identity, mark.base == 0 { start.head = open.head }
+        return SplitPosition(id: id, bytes: start.encoded())
+    }
+
     func read(now: Int64) throws(ConnectorError) -> SplitRead {
+        if let limit { return try read(to: limit, now: now) }
         if mark.hasEnded && !isRestored { return .ended }
         if open == nil {
             guard try openFirst() else { return mark.hasEnded ? .ended : wait(now) }
@@ -128,6 +144,7 @@ final class FileSplit: SourceSplit {
 
     /// Closes the file; the mark says where it was left.
     private func leave() {
+        if let open, start?.identity == open.identity, mark.base == 0 { start?.head = open.head }
         mark = currentMark()
         open = nil
         isFinishing = false
@@ -253,7 +270,23 @@ extension FileSplit {
 // Which file is next.
 extension FileSplit {
     /// Opens the file to begin with. False where there is none yet, or none any more.
-    private func openFirst() throws(ConnectorError) -> Bool {
+    func openFirst() throws(ConnectorError) -> Bool {
+        if isReplay, isRestored {
+            open = try openBeginning()
+            isRestored = false
+            return true
+        }
+        let isFresh = !isRestored && mark.base == 0
+        guard try openFirstOrResume() else { return false }
+        if isFresh, let open {
+            start = FileMark()
+            start?.identity = open.identity
+            start?.head = open.head
+        }
+        return true
+    }
+
+    private func openFirstOrResume() throws(ConnectorError) -> Bool {
         guard isRestored else {
             if let first, try settings.files.status(path: first.path)?.identity == first.identity {
                 open = try opened(first.path, from: mark)
@@ -307,7 +340,7 @@ extension FileSplit {
 
     /// Leaves the file, which was read to its end, and opens the one after it. False where there is
     /// none yet.
-    private func openSuccessor() throws(ConnectorError) -> Bool {
+    func openSuccessor() throws(ConnectorError) -> Bool {
         let last = currentMark()
         let next = successors(
             of: last.identity, last.modifiedMicros, in: try rotatedFiles()
@@ -341,7 +374,7 @@ extension FileSplit {
 
     /// The path's file and those that it was renamed to, less the ones that are done with or that
     /// another split has.
-    private func rotatedFiles() throws(ConnectorError) -> [RotatedFile] {
+    func rotatedFiles() throws(ConnectorError) -> [RotatedFile] {
         let folder = directory(of: id)
         let name = Self.name(id)
         var result: [RotatedFile] = []
@@ -393,7 +426,7 @@ extension FileSplit {
     }
 
     /// Opens a file to be read from where the mark says.
-    private func opened(_ path: String, from start: FileMark) throws(ConnectorError)
+    func opened(_ path: String, from start: FileMark) throws(ConnectorError)
         -> OpenSplitFile
     {
         let file = try settings.files.open(path)

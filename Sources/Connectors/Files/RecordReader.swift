@@ -18,6 +18,10 @@ struct RecordReader {
     /// Whether the next bytes belong to a record that was too long.
     private(set) var isSkipping: Bool
 
+    /// Where reading stops: a position between two records.
+    var bound: Int64? {
+        didSet { if bound != oldValue { refusedCount = 0 } }
+    }
     private var chunk = Buffer(capacity: 0)
     private var range = 0..<0
     /// How many bytes the parser has already found to be no whole record.
@@ -74,13 +78,20 @@ struct RecordReader {
     mutating func next(isLast: Bool) -> (rows: SourceRows, lines: Buffer?)? {
         while !range.isEmpty {
             if isSkipping {
+                if let bound, position >= bound { return nil }
                 skip(isLast: isLast)
                 continue
             }
             // Never more than the longest record, so that what is too long does not depend on how
             // the file was cut into chunks.
-            let offered = min(range.count, recordBytesMax + 1)
-            let offersLast = isLast && offered == range.count
+            var offered = min(range.count, recordBytesMax + 1)
+            var offersLast = isLast && offered == range.count
+            if let bound, position + Int64(offered) >= bound {
+                guard position < bound else { return nil }
+                // Records end at the bound, also one without a line end.
+                offered = Int(bound - position)
+                offersLast = true
+            }
             if !offersLast && offered == refusedCount { return nil }
             let start = range.lowerBound
             var (rows, consumed) = parser.parse(

@@ -50,6 +50,8 @@ final class GenerateSplit: SourceSplit {
     private var columns: [GeneratedColumn]
     private var seed: UInt64
     private var made: Int64 = 0
+    /// How many rows are made before it waits, while history is made once more.
+    private var limit: Int64?
     /// The clock when the first row was made: where times begin if the options do not say.
     private var start: Int64?
     /// The rate counts from here.
@@ -84,7 +86,9 @@ final class GenerateSplit: SourceSplit {
 
     var progress: SplitProgress { SplitProgress(done: made, total: options.count) }
 
-    func position() -> SplitPosition {
+    func position() -> SplitPosition { position(at: made) }
+
+    private func position(at made: Int64) -> SplitPosition {
         var writer = TokenWriter()
         writer.append(GenerateSplit.version)
         writer.append(seed)
@@ -94,25 +98,40 @@ final class GenerateSplit: SourceSplit {
         return SplitPosition(id: id, bytes: writer.bytes)
     }
 
+    /// The start of the times is that of the first row.
+    var beginning: SplitPosition? { start == nil ? nil : position(at: 0) }
+
+    func limit(to position: SplitPosition) throws(ConnectorError) {
+        limit = try read(position).made
+    }
+
+    var isAtLimit: Bool { limit.map { made >= $0 } ?? false }
+
     func restore(_ position: SplitPosition) throws(ConnectorError) {
+        let saved = try read(position)
+        (seed, start, made) = saved
+        columns = try makeColumns()
+    }
+
+    private func read(_ position: SplitPosition) throws(ConnectorError)
+        -> (seed: UInt64, start: Int64?, made: Int64)
+    {
         var reader = TokenReader(position.bytes)
         guard reader.read(UInt8.self) == GenerateSplit.version,
             let seed = reader.read(UInt64.self), let start = reader.read(Int64.self),
             let hasBegun = reader.read(UInt8.self), let made = reader.read(Int64.self), made >= 0
         else { throw .unknownPosition(id) }
-        self.seed = seed
-        self.start = hasBegun == 0 ? nil : start
-        self.made = made
-        columns = try makeColumns()
+        return (seed, hasBegun == 0 ? nil : start, made)
     }
 
     func read(now: Int64) throws(ConnectorError) -> SplitRead {
         let left = options.count.map { $0 - made } ?? .max
-        if left <= 0 { return .ended }
+        if left <= 0, limit == nil { return .ended }
+        if isAtLimit { return .wait(until: nil) }
         let begin = start ?? now
         start = begin
-        var count = min(GenerateSplit.rowsMax, left)
-        if let rate = options.rate {
+        var count = min(GenerateSplit.rowsMax, limit.map { $0 - made } ?? left)
+        if limit == nil, let rate = options.rate {
             let due = self.due(rate, now)
             if due <= 0 { return .wait(until: nextDue(rate, left: left)) }
             count = min(count, due)

@@ -96,6 +96,8 @@ final class GivenSplit: SourceSplit {
     private var batches: [SourceRows] = []
     private var readCount = 0
     private var rowCount: Int64 = 0
+    /// The portion, and how many of its batches, before which it waits while history is read again.
+    private var limit: (portion: Int, readCount: Int)?
 
     init(
         _ input: GivenInput, rowParser: any RowParser, lineParser: (any RowParser)?,
@@ -112,6 +114,10 @@ final class GivenSplit: SourceSplit {
     var progress: SplitProgress { SplitProgress(done: rowCount, total: nil) }
 
     func position() -> SplitPosition {
+        SplitPosition(id: id, bytes: Self.bytes(place, readCount: readCount))
+    }
+
+    private static func bytes(_ place: Place, readCount: Int) -> [UInt8] {
         var writer = TokenWriter()
         writer.append(GivenSplit.version)
         writer.append(UInt32(place.portion))
@@ -119,27 +125,49 @@ final class GivenSplit: SourceSplit {
         writer.append(place.position)
         writer.append(place.line)
         writer.append(place.parserState)
-        return SplitPosition(id: id, bytes: writer.bytes)
+        return writer.bytes
+    }
+
+    var beginning: SplitPosition? {
+        SplitPosition(id: id, bytes: Self.bytes(Place(), readCount: 0))
+    }
+
+    func limit(to position: SplitPosition) throws(ConnectorError) {
+        let (place, readCount) = try read(position)
+        limit = (place.portion, readCount)
+    }
+
+    var isAtLimit: Bool {
+        limit.map { ($0.portion, $0.readCount) <= (place.portion, readCount) } ?? false
     }
 
     func restore(_ position: SplitPosition) throws(ConnectorError) {
+        let (place, readCount) = try read(position)
+        self.place = place
+        self.readCount = readCount
+        if !place.parserState.isEmpty { lineParser?.state = place.parserState }
+        if readCount > 0 {
+            batches = Array(parse(now: 0).dropFirst(readCount))
+            if batches.isEmpty { finishPortion() }
+        }
+    }
+
+    private func read(
+        _ position: SplitPosition
+    ) throws(ConnectorError) -> (Place, readCount: Int) {
         var reader = TokenReader(position.bytes)
         guard reader.read(UInt8.self) == GivenSplit.version,
             let portion = reader.read(UInt32.self), let readCount = reader.read(UInt32.self),
             let byte = reader.read(Int64.self), let line = reader.read(Int64.self),
             let state = reader.readBytes(), Int(portion) <= input.count
         else { throw .unknownPosition(id) }
-        place = Place(
+        let place = Place(
             portion: Int(portion), position: byte, line: line, parserState: state)
-        if !state.isEmpty { lineParser?.state = state }
-        self.readCount = Int(readCount)
-        if readCount > 0 {
-            batches = Array(parse(now: 0).dropFirst(Int(readCount)))
-            if batches.isEmpty { finishPortion() }
-        }
+        return (place, Int(readCount))
     }
 
     func read(now: Int64) throws(ConnectorError) -> SplitRead {
+        if isAtLimit { return .wait(until: nil) }
         while batches.isEmpty {
             guard input.portion(place.portion) != nil else { return .wait(until: nil) }
             batches = parse(now: now)

@@ -43,6 +43,8 @@ final class NexmarkSplit: SourceSplit {
     private let rowsMax: Int64
     private let total: Int64
     private var made: Int64 = 0
+    /// How many rows are made before it waits, while history is made once more.
+    private var limit: Int64?
     /// Made with the first rows, since a restored position may have another seed.
     private var maker: NexmarkColumns?
 
@@ -70,7 +72,17 @@ final class NexmarkSplit: SourceSplit {
 
     var progress: SplitProgress { SplitProgress(done: made, total: total) }
 
-    func position() -> SplitPosition {
+    func position() -> SplitPosition { position(at: made) }
+
+    var beginning: SplitPosition? { position(at: 0) }
+
+    func limit(to position: SplitPosition) throws(ConnectorError) {
+        limit = try read(position).made
+    }
+
+    var isAtLimit: Bool { limit.map { made >= $0 } ?? false }
+
+    private func position(at made: Int64) -> SplitPosition {
         var writer = TokenWriter()
         writer.append(NexmarkSplit.version)
         writer.append(options.seed)
@@ -81,22 +93,26 @@ final class NexmarkSplit: SourceSplit {
     }
 
     func restore(_ position: SplitPosition) throws(ConnectorError) {
+        (options.seed, options.rate, options.startMicros, made) = try read(position)
+        maker = nil
+    }
+
+    private func read(_ position: SplitPosition) throws(ConnectorError)
+        -> (seed: UInt64, rate: Int64, start: Int64, made: Int64)
+    {
         var reader = TokenReader(position.bytes)
         guard reader.read(UInt8.self) == NexmarkSplit.version,
             let seed = reader.read(UInt64.self), let rate = reader.read(Int64.self), rate > 0,
             let start = reader.read(Int64.self), let made = reader.read(Int64.self), made >= 0
         else { throw .unknownPosition(id) }
-        options.seed = seed
-        options.rate = rate
-        options.startMicros = start
-        self.made = made
-        maker = nil
+        return (seed, rate, start, made)
     }
 
     func read(now: Int64) throws(ConnectorError) -> SplitRead {
+        if isAtLimit { return .wait(until: nil) }
         if made >= total { return .ended }
         let first = made
-        let rowCount = Int(min(rowsMax, total - made))
+        let rowCount = Int(min(rowsMax, (limit ?? total) - made))
         made += Int64(rowCount)
         let maker = self.maker ?? NexmarkColumns(options, columns: columns)
         self.maker = maker

@@ -49,6 +49,19 @@ final class ReplayedSource: Source {
     }
 
     func restore(_ positions: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit] {
+        let (own, replays) = Self.parts(positions)
+        return try inner.restore(own) + replaying(try log.restore(replays))
+    }
+
+    func replay(_ beginnings: [SplitPosition]) throws(ConnectorError) -> [any SourceSplit] {
+        let (own, replays) = Self.parts(beginnings)
+        return try inner.replay(own) + replaying(try log.replay(replays))
+    }
+
+    /// The positions of the source's own splits, and those in the log by their names there.
+    private static func parts(_ positions: [SplitPosition])
+        -> (own: [SplitPosition], replays: [SplitPosition])
+    {
         var own: [SplitPosition] = []
         var replays: [SplitPosition] = []
         for position in positions {
@@ -61,7 +74,7 @@ final class ReplayedSource: Source {
                 own.append(position)
             }
         }
-        return try inner.restore(own) + replaying(try log.restore(replays))
+        return (own, replays)
     }
 
     private func replaying(_ splits: [any SourceSplit]) throws(ConnectorError) -> [any SourceSplit]
@@ -117,6 +130,16 @@ private final class ReplaySplit: SourceSplit {
     var isPaused: Bool { true }
 
     func position() -> SplitPosition { SplitPosition(id: id, bytes: inner.position().bytes) }
+
+    var beginning: SplitPosition? {
+        inner.beginning.map { SplitPosition(id: id, bytes: $0.bytes) }
+    }
+
+    func limit(to position: SplitPosition) throws(ConnectorError) {
+        try inner.limit(to: SplitPosition(id: inner.id, bytes: position.bytes))
+    }
+
+    var isAtLimit: Bool { inner.isAtLimit }
 
     func read(now: Int64) throws(ConnectorError) -> SplitRead {
         switch try inner.read(now: now) {

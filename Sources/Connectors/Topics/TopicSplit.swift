@@ -26,6 +26,10 @@ final class TopicSplit: SourceSplit {
     private let stopTime: Int64?
     private(set) var statedWatermark: Int64?
     private var gaps: Int64 = 0
+    /// Where it waits, while history is read once more.
+    private var limitOffset: UInt64?
+    /// What had been stated to the reader who came so far.
+    private var limitWatermark: Int64?
 
     private static let version: UInt8 = 1
 
@@ -70,15 +74,30 @@ final class TopicSplit: SourceSplit {
 
     // MARK: Position
 
-    func position() -> SplitPosition {
+    func position() -> SplitPosition { position(at: nextOffset, watermark: statedWatermark) }
+
+    private func position(at offset: UInt64, watermark: Int64?) -> SplitPosition {
         var writer = TokenWriter()
         writer.append(TopicSplit.version)
         writer.append(partition.identifier)
-        writer.append(nextOffset)
+        writer.append(offset)
         writer.append(stopOffset ?? .max)
-        writer.append(statedWatermark ?? .min)
+        writer.append(watermark ?? .min)
         return SplitPosition(id: id, bytes: writer.bytes)
     }
+
+    var beginning: SplitPosition? { position(at: firstOffset, watermark: nil) }
+
+    func limit(to position: SplitPosition) throws(ConnectorError) {
+        let place = try Place(position)
+        guard place.identifier == partition.identifier else {
+            throw .historyIsGone(id, "the partition was replaced by another of its name")
+        }
+        limitOffset = place.nextOffset
+        limitWatermark = place.watermark
+    }
+
+    var isAtLimit: Bool { limitOffset.map { nextOffset >= $0 } ?? false }
 
     struct Place {
         var identifier: UInt64
@@ -107,6 +126,12 @@ final class TopicSplit: SourceSplit {
 
     func read(now: Int64) throws(ConnectorError) -> SplitRead {
         while true {
+            if isAtLimit {
+                if let limitWatermark, let stated = statedWatermark {
+                    statedWatermark = max(stated, limitWatermark)
+                }
+                return .wait(until: nil)
+            }
             if let stopOffset, nextOffset >= stopOffset { return .ended }
             if partition.isDeleted { throw .partitionReplaced(id) }
             var buffer = Buffer(capacity: 0)
@@ -122,10 +147,15 @@ final class TopicSplit: SourceSplit {
             switch step {
             case .end:
                 // The last rows may have been left out by compaction.
-                nextOffset = max(nextOffset, min(cursor.nextOffset, stopOffset ?? .max))
+                nextOffset = max(
+                    nextOffset, min(cursor.nextOffset, limitOffset ?? .max, stopOffset ?? .max))
                 if let stopOffset, nextOffset >= stopOffset { return .ended }
                 return atEnd()
             case .gone(let first):
+                if limitOffset != nil {
+                    throw .historyIsGone(
+                        id, "\(first - nextOffset) of its rows are no longer kept")
+                }
                 guard options.onGap == .skip else {
                     throw .rowsAreGone(id, missed: first - nextOffset)
                 }
@@ -188,7 +218,14 @@ final class TopicSplit: SourceSplit {
                     offsets.map { $0.pointer(to: Int64.self)[wanted.upperBound] }
                         ?? Int64(wanted.upperBound))
         nextOffset = max(nextOffset, behind)
-        if wanted.upperBound < count { stopOffset = nextOffset }
+        if wanted.upperBound < count {
+            if isAtLimit {
+                // The rest of the block is wanted once the limit is another one.
+                cursor.seek(to: nextOffset)
+            } else {
+                stopOffset = nextOffset
+            }
+        }
         self.reader.note(id, nextOffset)
         if !partition.isIngest, reader.watermarkAfter > statedWatermark ?? .min,
             wanted.upperBound == count
@@ -248,8 +285,8 @@ final class TopicSplit: SourceSplit {
             }
         }
         var high = count
-        if let stopOffset {
-            while high > low, offset(high - 1) >= stopOffset { high -= 1 }
+        if let end = [stopOffset, limitOffset].compactMap({ $0 }).min() {
+            while high > low, offset(high - 1) >= end { high -= 1 }
         }
         if let stopTime, block.maxTime >= stopTime {
             let times = rowtime.integers

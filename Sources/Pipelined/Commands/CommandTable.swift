@@ -2,9 +2,9 @@
 enum CommandTable {
     static let all: [Command] = [
         .serve, .run(RunCommand.run),
-        .validate, .test, .explain, .graph, .diff,
+        .validate, .test, .explain, .graph, .diff, .specSchema,
         .status, .describe, .events, .wait, .tap, .metrics,
-        .reload, .pause, .resume, .restart, .reset,
+        .reload, .pause, .resume, .restart, .rebuild, .rollback, .approve, .reset,
         .topics, .produce, .consume, .deadLetters,
         .version, .help, .completion,
     ]

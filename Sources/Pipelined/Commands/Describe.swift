@@ -33,6 +33,7 @@ enum DescriptionText {
                 [
                     ("NAME", "name"), ("IN", "rows_in"), ("OUT", "rows_out"), ("LATE", "late"),
                     ("UNMATCHED", "unmatched"), ("INVALID", "invalid"), ("STATE", "state_entries"),
+                    ("BYTES", "state_bytes"), ("RATE", "rate"), ("WATERMARK", "watermark"),
                 ]
             ),
             (
@@ -44,11 +45,26 @@ enum DescriptionText {
             ),
         ]
         for (key, columns) in parts {
-            let rows = answer[key]?.array ?? []
+            let rows = (answer[key]?.array ?? []).map(withRate)
             if !rows.isEmpty { blocks.append(table(key, columns, rows, terminal)) }
         }
         if let problem = answer["problem"]?["rendered"]?.text {
             blocks.append(problem.trimmingNewlines)
+        }
+        let applies = (answer["applies"]?.array ?? []).map { apply -> JSONValue in
+            var object = apply.object ?? JSONObject()
+            let micros = apply["duration_micros"]?.integer ?? 0
+            object["took"] = .string(
+                micros < 1_000_000
+                    ? "\(micros / 1000) ms" : HumanText.duration(micros: micros))
+            return .object(object)
+        }
+        if !applies.isEmpty {
+            let columns = [
+                ("AT", "at"), ("GENERATION", "generation"), ("REVISION", "revision"),
+                ("RESULT", "result"), ("TOOK", "took"), ("STATE", "message"),
+            ]
+            blocks.append(table("changes", columns, applies, terminal))
         }
         let events = answer["events"]?.array ?? []
         if !events.isEmpty {
@@ -56,6 +72,13 @@ enum DescriptionText {
             blocks.append(([terminal.styled("events", .bold)] + lines).joined(separator: "\n"))
         }
         return blocks.joined(separator: "\n\n")
+    }
+
+    /// A row of figures with its rate as people read it.
+    private static func withRate(_ row: JSONValue) -> JSONValue {
+        guard var object = row.object, let rate = row["rows_per_second"]?.double else { return row }
+        object["rate"] = .string(HumanText.count(rate) + "/s")
+        return .object(object)
     }
 
     private static func head(_ answer: JSONValue, _ terminal: Terminal) -> String {
@@ -72,7 +95,7 @@ enum DescriptionText {
                     ? "\(generation)" : "\(generation), of which \(observed) runs"
             ),
             ("revision", text("revision")), ("started", text("started_at")),
-            ("watermark", text("watermark")),
+            ("watermark", watermark(answer)),
             (
                 "rows",
                 "\(answer["rows"]?.integer ?? 0) read, "
@@ -80,6 +103,8 @@ enum DescriptionText {
                     + HumanText.count(answer["lag"]?.integer ?? 0)
             ),
             ("history", StatusTable.history(answer["history"]) ?? "-"),
+            ("rebuild", rebuild(answer["rebuild"])),
+            ("plan", text("pending_plan")),
             (
                 "state",
                 "\(answer["state_entries"]?.integer ?? 0) entries, "
@@ -97,12 +122,36 @@ enum DescriptionText {
         for (label, value) in figures where value != "-" {
             lines.append("  \(label)\(String(repeating: " ", count: 12 - label.count))\(value)")
         }
-        for lost in answer["lost_state"]?.array ?? [] {
+        for fate in answer["last_change"]?.array ?? [] {
+            let reason = fate["reason"]?.text ?? ""
             lines.append(
-                "  state of '\(lost["node"]?.text ?? "")' was dropped by the last change: "
-                    + (lost["reason"]?.text ?? ""))
+                "  the last change: \(fate["kind"]?.text ?? "") '\(fate["node"]?.text ?? "")' "
+                    + (fate["fate"]?.text ?? "") + (reason.isEmpty ? "" : ", because \(reason)"))
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// With what holds it back: the source, and the split of that.
+    private static func watermark(_ answer: JSONValue) -> String {
+        let text = answer["watermark"]?.text ?? "-"
+        let sources = answer["sources"]?.array ?? []
+        let held = answer["watermark_held_by"]?.text
+        let source =
+            sources.first { $0["name"]?.text == held } ?? (sources.count == 1 ? sources[0] : nil)
+        let split = source?["held_by"]?.text
+        guard let name = held ?? (split == nil ? nil : source?["name"]?.text) else { return text }
+        return "\(text), held back by source '\(name)'" + (split.map { " (\($0))" } ?? "")
+    }
+
+    private static func rebuild(_ rebuild: JSONValue?) -> String {
+        guard let rebuild, let rows = rebuild["rows"]?.integer else { return "-" }
+        var text = "\(HumanText.count(rows)) rows of history read"
+        if let share = rebuild["share"]?.double { text += ", \(Int(share * 100)) %" }
+        if rebuild["caught_up"]?.bool == true { return text + ", caught up" }
+        if let left = rebuild["micros_left"]?.integer {
+            text += ", \(HumanText.duration(micros: left)) left"
+        }
+        return text
     }
 
     private static func checkpoint(_ checkpoint: JSONValue?) -> String {

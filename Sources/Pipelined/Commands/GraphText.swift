@@ -104,7 +104,7 @@ enum GraphText {
         if let filter = step.filter { words.append("where \(filter.text)") }
         switch step.verb {
         case .none, .parse: break
-        case .join(let join): words.append("\(join.kind.rawValue) join \(join.table)")
+        case .join(let join): words.append(self.join(join))
         case .streamJoin(let join):
             words.append("\(join.kind.rawValue) join \(join.right.text)")
         case .aggregate(let aggregate): words.append(self.aggregate(aggregate))
@@ -128,6 +128,13 @@ enum GraphText {
         return words.isEmpty ? "select" : words.joined(separator: "; ")
     }
 
+    private static func join(_ join: TableJoinSpec) -> String {
+        var text = "\(join.kind.rawValue) join \(join.table)"
+        if let time = join.asOf { text += " as of \(time.text)" }
+        if let wait = join.waitMicros { text += " waiting \(formatDuration(micros: wait))" }
+        return text
+    }
+
     private static func aggregate(_ aggregate: AggregateSpec) -> String {
         var text = "aggregate"
         if case .hopping(let size, let every, _) = aggregate.window {
@@ -141,12 +148,30 @@ enum GraphText {
                 " cumulative \(formatDuration(micros: size)) every \(formatDuration(micros: every))"
         }
         if case .inherited = aggregate.window { text += " of each window" }
-        if case .session(let gap, _) = aggregate.window {
+        if case .session(let gap, let longest) = aggregate.window {
             text += " sessions with gap \(formatDuration(micros: gap))"
+            if let longest { text += ", at most \(formatDuration(micros: longest))" }
+        }
+        if let offset = aggregate.window.offset, offset != 0 {
+            text += " offset \(formatDuration(micros: offset))"
         }
         if let timezone = aggregate.timezone { text += " in \(timezone)" }
         let groups = aggregate.groups.map(\.name).joined(separator: ", ")
-        return groups.isEmpty ? text : "\(text) by \(groups)"
+        if !groups.isEmpty { text += " by \(groups)" }
+        if aggregate.graceMicros > 0 {
+            text += ", grace \(formatDuration(micros: aggregate.graceMicros))"
+        }
+        return text + emission(aggregate)
+    }
+
+    /// When results are given, unless it is as usual.
+    private static func emission(_ aggregate: AggregateSpec) -> String {
+        if aggregate.emission == AggregateSpec.usualEmission(aggregate.window) { return "" }
+        switch aggregate.emission {
+        case .final: return ", emit final"
+        case .changes: return ", emit changes"
+        case .every(let micros): return ", emit every \(formatDuration(micros: micros))"
+        }
     }
 }
 
@@ -154,5 +179,12 @@ extension AggregateSpec.Window {
     fileprivate var size: Int64? {
         if case .hopping(let size, _, _) = self { return size }
         return nil
+    }
+
+    fileprivate var offset: Int64? {
+        switch self {
+        case .hopping(_, _, let offset), .cumulative(_, _, let offset): return offset
+        case .none, .inherited, .session: return nil
+        }
     }
 }

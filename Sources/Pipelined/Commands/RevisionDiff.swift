@@ -31,22 +31,23 @@ struct RevisionDiff {
         }
         let desired = new.pipelines.mapValues { entry in
             DesiredPipeline(
-                meaning: entry.loaded.meaning, generation: 1,
+                meaning: entry.loaded.meaning, rules: entry.loaded.rules, generation: 1,
                 mode: entry.loaded.spec.settings.isSuspended ? .hold(.suspended) : .run)
         }
         let observed = old.pipelines.mapValues { entry in
             ObservedPipeline(
                 activity: entry.loaded.spec.settings.isSuspended
                     ? .idle : .running(digest: entry.loaded.meaning.digest),
-                stateMeaning: entry.loaded.meaning)
+                stateMeaning: entry.loaded.meaning,
+                needsApproval: entry.loaded.rules.needsApproval)
         }
-        let actions = plan(
+        let changes = differences(
             desired: desired, observed: observed, now: 0, retentionMicros: .max)
         let problems =
             new.pipelines.sorted { $0.key < $1.key }.compactMap(\.value.problem)
             + new.orphanProblems.sorted { $0.key < $1.key }.flatMap(\.value)
         return [
-            "changes": .array(actions.map { StatusJSON.change(PlannedChange($0)) }),
+            "changes": .array(changes.map(StatusJSON.change)),
             "problems": .array(problems.map(StatusJSON.problem)),
         ]
     }

@@ -69,7 +69,23 @@ enum StatusTable {
         }
         // A message of several lines would break the table.
         let message = (row["message"]?.text ?? "").split(separator: "\n").first.map(String.init)
-        return cells + [message ?? history(row["history"]) ?? ""]
+        return cells + [rebuild(row["rebuild"]) ?? message ?? history(row["history"]) ?? ""]
+    }
+
+    /// `building a new version's state: 43 %, 12s left`.
+    static func rebuild(_ value: JSONValue?) -> String? {
+        guard let rows = value?["rows"]?.integer else { return nil }
+        var text = "building a new version's state: "
+        if value?["caught_up"]?.bool == true { return text + "caught up" }
+        if let share = value?["share"]?.double {
+            text += "\(Int(share * 100)) %"
+        } else {
+            text += "\(HumanText.count(rows)) rows"
+        }
+        if let left = value?["micros_left"]?.integer {
+            text += ", \(HumanText.duration(micros: left)) left"
+        }
+        return text
     }
 
     /// `reading history: 43 %, 12s left`.

@@ -12,16 +12,18 @@ extension Command {
             Flag(
                 name: "strict-env",
                 summary: "take a ${VARIABLE} that is not set as an error, as 'serve' does"),
-            .allowPath, .format(),
+            .allowPath, .format(["text", "json", "github"]),
         ],
         notes: """
             Opens none of the data that the specs name. Checks tests too; 'test' runs them. Exits with 1
             when there is an error, so that it can stand in a commit hook or a build. Topics that the
-            files name and do not have are looked for in the files beside them.
+            files name and do not have are looked for in the files beside them. '--format github'
+            writes workflow commands, which a runner of GitHub turns into marks in the changed files.
             """,
         examples: [
             Example("pipelined validate pipelines/", "check all specs of a folder, together"),
             Example("pipelined validate -o json new.yaml", "for an editor"),
+            Example("pipelined validate --format github pipelines", "in a pull request's build"),
         ]
     ) { invocation, terminal in
         let files = SpecFiles(
@@ -43,17 +45,23 @@ extension Command {
                 "diagnostics": specs.diagnosticsJSON,
             ]
             terminal.print(answer.indented)
+            return errors > 0 ? .failed : .done
+        }
+        if invocation.text("format") == "github" {
+            let commands = WorkflowCommands.ofProcess
+            for problem in files.problems { terminal.print(commands.line(problem: problem)) }
+            for diagnostic in specs.diagnostics { terminal.print(commands.line(diagnostic)) }
         } else {
             for problem in files.problems { terminal.fail(problem) }
             if !specs.diagnostics.isEmpty {
                 terminal.write(DiagnosticText.render(specs.diagnostics, terminal), to: .output)
                 terminal.print("")
             }
-            terminal.print(
-                summary(
-                    files.files.count, specs.pipelines.count, specs.topics.count,
-                    specs.tests.count, errors, warnings))
         }
+        terminal.print(
+            summary(
+                files.files.count, specs.pipelines.count, specs.topics.count, specs.tests.count,
+                errors, warnings))
         return errors > 0 ? .failed : .done
     }
 

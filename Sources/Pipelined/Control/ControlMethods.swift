@@ -42,12 +42,19 @@ struct ControlMethod: Sendable {
                 Parameter(name: "for", kind: .text, isRequired: true),
                 Parameter(name: "timeout_micros", kind: .integer),
             ]),
-        ControlMethod(name: "pause", parameters: [pipeline]),
+        ControlMethod(
+            name: "pause", parameters: [pipeline, Parameter(name: "by", kind: .text)]),
         ControlMethod(name: "resume", parameters: [pipeline]),
         ControlMethod(name: "restart", parameters: [pipeline]),
         ControlMethod(
             name: "reset",
             parameters: [pipeline, Parameter(name: "output", kind: .text, isRequired: true)]),
+        ControlMethod(
+            name: "rebuild", parameters: [pipeline, Parameter(name: "from", kind: .text)]),
+        ControlMethod(name: "rollback", parameters: [pipeline]),
+        ControlMethod(
+            name: "approve",
+            parameters: [pipeline, Parameter(name: "plan", kind: .text, isRequired: true)]),
         ControlMethod(
             name: "tap",
             parameters: [

@@ -1,4 +1,5 @@
 import Config
+import Operators
 import Synchronization
 
 /// Who the daemon is, for `version`.
@@ -66,10 +67,17 @@ final class DaemonControl: ControlHandler {
         case "diff": ask(.diff, reply)
         case "reload": ask(.reload(allowEmpty: params["allow_empty"]?.bool ?? false), reply)
         case "wait": wait(params, reply)
-        case "pause": withPipeline(params, reply) { self.ask(.pause($0.name), reply) }
+        case "pause":
+            let user = params["by"]?.text ?? "somebody"
+            withPipeline(params, reply) { self.ask(.pause($0.name, by: user), reply) }
         case "resume": withPipeline(params, reply) { self.ask(.resume($0.name), reply) }
         case "restart": withPipeline(params, reply) { self.ask(.restart($0.name), reply) }
         case "reset": reset(params, reply)
+        case "rebuild": rebuild(params, reply)
+        case "rollback": withPipeline(params, reply) { self.ask(.rollback($0.name), reply) }
+        case "approve":
+            let plan = params["plan"]?.text ?? ""
+            withPipeline(params, reply) { self.ask(.approve($0.name, plan: plan), reply) }
         case "tap": tap(params, reply)
         case "graph": graph(params, reply)
         case "metrics": reply.result(["text": .string(MetricsText.render(controller.view))])
@@ -190,6 +198,20 @@ final class DaemonControl: ControlHandler {
             })
     }
 
+    private func rebuild(_ params: JSONObject, _ reply: ControlReply) {
+        var from: TopicPosition?
+        if let text = params["from"]?.text {
+            guard let position = TopicPosition(replayFrom: text, now: wallMicros()) else {
+                return reply.fail(
+                    .badRequest,
+                    "'from' is earliest, a time such as 2026-01-01T00:00:00Z, or a duration such as 30d"
+                )
+            }
+            from = position
+        }
+        withPipeline(params, reply) { self.ask(.rebuild($0.name, from: from), reply) }
+    }
+
     private func reset(_ params: JSONObject, _ reply: ControlReply) {
         let output = OutputDisposition(rawValue: params["output"]?.text ?? "")
         guard let output, output != .forget else {
@@ -203,4 +225,21 @@ final class DaemonControl: ControlHandler {
 private func problems(_ view: ControllerView) -> [SpecProblem] {
     view.inOrder.compactMap(\.problem)
         + view.orphanProblems.sorted { $0.key < $1.key }.flatMap(\.value)
+}
+
+extension TopicPosition {
+    /// `earliest`, a time, or how long ago; nil where it is none of these.
+    init?(replayFrom text: String, now: Int64) {
+        if text == "earliest" {
+            self = .earliest
+        } else if let micros = DurationText.micros(text) {
+            self = .timestamp(now - micros)
+        } else if let micros = Array(text.utf8).withUnsafeBufferPointer({
+            Timestamp.parseRFC3339($0)
+        }) {
+            self = .timestamp(micros)
+        } else {
+            return nil
+        }
+    }
 }

@@ -15,7 +15,7 @@ enum StatusJSON {
         let status = view.status
         return JSONObject([
             ("name", .string(view.name)), ("file", .string(view.file)),
-            ("phase", .string(view.phase.rawValue)),
+            ("phase", .string(view.phaseNow.rawValue)),
             ("ready", .bool(view.conditions[.ready].isTrue)), ("message", .string(view.message)),
             ("generation", .count(view.generation)),
             ("observed_generation", .count(view.observedGeneration)),
@@ -28,12 +28,16 @@ enum StatusJSON {
             ("last_error", .optional(view.lastError)), ("next_retry_at", time(view.retryAt)),
             ("rows_per_second", .number(status?.rowsPerSecond ?? 0)),
             ("rows", .integer(status?.rowsRead ?? 0)), ("bytes", .integer(status?.bytesRead ?? 0)),
-            ("watermark", time(status?.watermark)), ("lag", .integer(status?.lag ?? 0)),
+            ("watermark", time(status?.watermark)),
+            ("watermark_held_by", .optional(status?.heldBy)), ("lag", .integer(status?.lag ?? 0)),
             ("state_entries", .count(status?.stateEntries ?? 0)),
             ("state_bytes", .count(status?.stateBytes ?? 0)),
             ("late", .integer(status?.late ?? 0)),
             ("dead_letters", .integer(status?.deadLetters ?? 0)),
             ("checkpoint", checkpoint(status)), ("history", history(status)),
+            ("rebuild", rebuild(view.rebuild?.status)),
+            ("pending_plan", .optional(view.pendingPlan)),
+            ("paused_by", .optional(view.pausedBy)), ("paused_at", time(view.pausedAt)),
         ])
     }
 
@@ -47,6 +51,23 @@ enum StatusJSON {
         return [
             "source": .string(last.name), "share": .number(share),
             "micros_left": .optional(last.microsLeft),
+        ]
+    }
+
+    /// How far a rebuild has come; null where there is none.
+    static func rebuild(_ status: RebuildStatus?) -> JSONValue {
+        guard let status else { return .null }
+        return [
+            "rows": .integer(status.rows), "share": status.share.map(JSONValue.number) ?? .null,
+            "micros_left": .optional(status.microsLeft), "caught_up": .bool(status.isCaughtUp),
+        ]
+    }
+
+    private static func apply(_ apply: AppliedChange) -> JSONValue {
+        [
+            "at": time(apply.at), "duration_micros": .integer(apply.micros),
+            "generation": .count(apply.generation), "revision": .optional(apply.revision),
+            "result": .string(apply.result.rawValue), "message": .string(apply.message),
         ]
     }
 
@@ -72,7 +93,9 @@ enum StatusJSON {
         let status = view.status
         object["description"] = .optional(view.spec?.description)
         object["problem"] = view.problem.map(problem) ?? .null
-        object["lost_state"] = .array(view.lostState.map(lost))
+        object["last_change"] = .array(view.lastChange.map(fate))
+        object["applies"] = .array(view.applies.map(apply))
+        object["pinned_generation"] = .optional(view.pinnedGeneration.map(Int64.init))
         object["sources"] = .array((status?.sources ?? []).map(source))
         object["nodes"] = .array((status?.nodes ?? []).map(node))
         object["sinks"] = .array((status?.sinks ?? []).map(sink))
@@ -98,7 +121,8 @@ enum StatusJSON {
             "rows_out": .integer(node.rowsOut), "late": .integer(node.late),
             "unmatched": .integer(node.unmatched), "forgotten": .integer(node.forgotten),
             "invalid": .integer(node.invalid),
-            "state_entries": .count(node.stateEntries),
+            "state_entries": .count(node.stateEntries), "state_bytes": .count(node.stateBytes),
+            "rows_per_second": .number(node.rowsPerSecond), "watermark": time(node.watermark),
         ]
     }
 
@@ -116,8 +140,12 @@ enum StatusJSON {
         ]
     }
 
-    static func lost(_ lost: LostState) -> JSONValue {
-        ["node": .string(lost.node), "reason": .string(lost.reason)]
+    static func fate(_ fate: NodeFate) -> JSONValue {
+        [
+            "node": .string(fate.node), "kind": .string(fate.kind.rawValue),
+            "fate": .string(fate.fate.rawValue), "reason": .string(fate.reason),
+            "former_name": .optional(fate.formerName),
+        ]
     }
 
     static func event(_ event: PipelineEvent) -> JSONValue {
@@ -133,7 +161,12 @@ enum StatusJSON {
             "name": .string(change.name), "action": .string(change.action),
             "reason": .string(change.reason),
             "keeps_state": change.keepsState.map(JSONValue.bool) ?? .null,
-            "lost_state": .array(change.lost.map(lost)), "text": .string(change.text),
+            "nodes": .array(change.fates.map(fate)), "hold": .optional(change.hold),
+            "plan": .optional(change.plan),
+            "rebuild": change.estimate.map { estimate -> JSONValue in
+                ["rows": .integer(estimate.rows), "micros": .optional(estimate.micros)]
+            } ?? .null,
+            "text": .string(change.text),
         ]
     }
 

@@ -3,20 +3,30 @@ import Store
 
 /// How an action ended.
 enum ActionOutcome: Sendable {
-    case started(any RunningPipeline, launchNumber: Int64)
+    case started(any RunningPipeline, NumberedLaunch.Version)
     /// The start was refused. Nothing runs, or, after a replacement, the graph that ran before.
-    case notStarted(EngineError, before: (any RunningPipeline)?, launchNumber: Int64)
-    case stopped(PipelineStatus?)
-    case wasReset((any RunningPipeline)?, launchNumber: Int64)
+    case notStarted(
+        EngineError, before: (any RunningPipeline, NumberedLaunch.Version)?, NumberedLaunch.Version)
+    /// With the generation of its last checkpoint.
+    case stopped(PipelineStatus?, generation: Int?)
+    case wasReset((any RunningPipeline)?, NumberedLaunch.Version?)
     /// The state could not be dropped; nothing runs.
     case notReset(EngineError)
     case forgotten
     case notForgotten(EngineError)
 }
 
+/// What a rebuild says of itself.
+enum RebuildNews: Sendable {
+    case begun(any RunningRebuild)
+    case caughtUp
+    case failed(EngineError)
+}
+
 extension ControllerLoop {
     /// Begins what the plan says. What it will have meant is written down before it begins.
-    func apply(_ actions: [Action], _ now: Int64) {
+    func apply(_ planned: [Action], _ now: Int64) {
+        let actions = inTurn(planned)
         var changed = unwritten
         var before: [String: CatalogRecord] = [:]
         for action in actions {
@@ -31,20 +41,34 @@ extension ControllerLoop {
         for action in actions { begin(action) }
     }
 
+    /// The actions that may be begun now: not more rebuilds than may be under way at once.
+    private func inTurn(_ actions: [Action]) -> [Action] {
+        var room =
+            options.rebuildsMax - records.values.count { $0.observed.rebuild != nil }
+        return actions.filter { action in
+            guard case .rebuild = action.kind else { return true }
+            room -= 1
+            return room >= 0
+        }
+    }
+
     /// Notes in the catalog's record what an action is about to make true.
     private func prepare(_ action: Action, _ now: Int64) -> Bool {
         guard var record = records[action.name]?.stored.record else { return false }
-        records[action.name]?.wasStateStale = record.isStateStale
-        let meaning = library.pipelines[action.name]?.loaded.meaning
+        let wanted = wanted(action.name)
+        func takeOver() {
+            guard let wanted, record.stateMeaning?.digest != wanted.loaded.meaning.digest else {
+                return
+            }
+            record.takeover = .init(meaning: wanted.loaded.meaning, spec: wanted.stored)
+        }
         switch action.kind {
-        case .start(let decision), .replace(let decision, _):
-            record.stateMeaning = meaning
-            if decision != .keep { record.isStateStale = true }
+        case .start, .replace: takeOver()
         case .reset(_, let starts):
             record.isStateStale = true
-            if starts { record.stateMeaning = meaning }
+            if starts { takeOver() }
         case .stop(.removed): record.removedAt = now
-        case .stop, .forget: break
+        case .stop, .forget, .startFormer, .rebuild, .abandon: break
         }
         guard record != records[action.name]?.stored.record else { return false }
         records[action.name]?.stored.record = record
@@ -77,120 +101,280 @@ extension ControllerLoop {
 
     private func begin(_ action: Action) {
         let name = action.name
+        for index in pending.indices where pending[index].concerns(name) {
+            pending[index].changes.append(plannedChange(action))
+        }
+        switch action.kind {
+        case .rebuild(let change): return beginRebuild(name, change)
+        case .abandon: return abandonRebuild(name)
+        default: break
+        }
         guard var record = records[name] else { return }
         let running = record.running
         let timeout = options.stopTimeoutMicros
         let engine = around.engine
         let post = around.post
         let launch = launch(action)
+        let rebuild = takesOver(action.kind) ? record.rebuild : nil
         record.action = action.kind
         record.observed.activity = .busy
         record.observed.restartCount = record.restartCount
         record.observed.resetCount = record.resetCount
+        if case .replace(let change, .changed) = action.kind { note(change, &record) }
+        if case .start(let change) = action.kind, record.stored.record.stateMeaning != nil {
+            note(change, &record)
+        }
         touched.insert(name)
         records[name] = record
         // A plain start says so when it is done: one line instead of two, a thousand times.
-        if action.kind != .start(.keep) {
+        if !isPlainStart(action.kind) {
             note(name, .normal, reason(action.kind), message(action.kind))
-        }
-        for index in pending.indices where pending[index].concerns(name) {
-            pending[index].changes.append(PlannedChange(action))
         }
         around.submit {
             let outcome: ActionOutcome
             switch action.kind {
-            case .start:
-                outcome = startGraph(engine, launch, before: nil, timeout)
-            case .replace:
+            case .start, .startFormer, .replace:
                 running?.stop(timeoutMicros: timeout)
-                outcome = startGraph(engine, launch, before: running?.spec, timeout)
+                outcome = startGraph(engine, launch, rebuild)
             case .stop:
                 running?.stop(timeoutMicros: timeout)
-                outcome = .stopped(running?.status)
+                outcome = .stopped(
+                    running?.status, generation: try? engine.committedGeneration(of: name))
             case .reset(let output, let starts):
                 running?.stop(timeoutMicros: timeout)
                 outcome = resetState(engine, name, output, starts ? launch : nil)
             case .forget:
                 outcome = forgetState(engine, name)
+            case .rebuild, .abandon: return
             }
             post(.acted(name, outcome))
         }
     }
 
-    private func launch(_ action: Action) -> NumberedLaunch? {
-        guard let entry = library.pipelines[action.name], let record = records[action.name] else {
-            return nil
+    private func note(_ change: StateChange, _ record: inout PipelineRecord) {
+        record.observed.rebuildCount = record.rebuildCount
+        record.change = change
+        record.changeBegunAt = record.changeBegunAt ?? around.now()
+    }
+
+    private func takesOver(_ kind: Action.Kind) -> Bool {
+        switch kind {
+        case .start(let change), .replace(let change, _): return change.isRebuild
+        default: return false
         }
+    }
+
+    private func isPlainStart(_ kind: Action.Kind) -> Bool {
+        switch kind {
+        case .start(let change): return change.changed.isEmpty
+        case .startFormer: return true
+        default: return false
+        }
+    }
+
+    // MARK: rebuilds
+
+    private func beginRebuild(_ name: String, _ change: StateChange) {
+        guard var record = records[name], let wanted = wanted(name) else { return }
+        record.observed.rebuild = ObservedPipeline.Rebuild(
+            target: desired(record, wanted).changeTarget)
+        lastLaunch += 1
+        let number = lastLaunch
+        record.rebuildNumber = number
+        record.changeBegunAt = around.now()
+        let post = around.post
+        let launch = RebuildLaunch(
+            spec: wanted.loaded.spec, former: record.running?.spec ?? record.former?.spec,
+            change: change,
+            replayFrom: record.rebuildFrom ?? wanted.loaded.spec.settings.replayFrom,
+            onCaughtUp: { post(.rebuilt(name, number: number, .caughtUp)) },
+            onFailure: { post(.rebuilt(name, number: number, .failed($0))) })
+        records[name] = record
+        note(name, .normal, "Rebuilding", "building new state from history: " + changeText(change))
+        let engine = around.engine
+        around.submit {
+            do throws(EngineError) {
+                let rebuild = try engine.rebuild(launch)
+                post(.rebuilt(name, number: number, .begun(rebuild)))
+            } catch {
+                post(.rebuilt(name, number: number, .failed(error)))
+            }
+        }
+    }
+
+    private func abandonRebuild(_ name: String) {
+        guard let rebuild = records[name]?.rebuild else {
+            records[name]?.observed.rebuild = nil
+            records[name]?.rebuildNumber = 0
+            return
+        }
+        records[name]?.rebuild = nil
+        records[name]?.rebuildNumber = 0
+        records[name]?.observed.rebuild = nil
+        records[name]?.changeBegunAt = nil
+        note(
+            name, .normal, "RebuildAbandoned",
+            "the state that was being built is not wanted any more")
+        around.submit { rebuild.cancel() }
+    }
+
+    // MARK: launches
+
+    /// What a pipeline's spec is: the file's, or the one that a rollback put in its place.
+    func wanted(_ name: String) -> WantedSpec? {
+        guard let entry = library.pipelines[name], let record = records[name] else { return nil }
+        let stored = record.stored.record
+        if let pin = stored.pin, pin.digest == entry.loaded.meaning.digest, let own = record.pinned
+        {
+            var spec = pin.spec
+            spec.generation = stored.generation
+            return WantedSpec(loaded: own, stored: spec, entry: entry)
+        }
+        return WantedSpec(
+            loaded: entry.loaded,
+            stored: StoredSpec(
+                file: entry.file, bytes: stored.bytes, digest: entry.loaded.meaning.digest,
+                generation: stored.generation, revision: revision),
+            entry: entry)
+    }
+
+    private func launch(_ action: Action) -> NumberedLaunch? {
+        guard let record = records[action.name] else { return nil }
         let numbers = (lastLaunch + 1, lastLaunch + 2)
         lastLaunch += 2
-        let name = action.name
+        let former = former(record).map { launched, loaded in
+            NumberedLaunch.Version(
+                number: numbers.1, launched: launched,
+                launch: launch(launched, loaded.spec, .keep, numbers.1))
+        }
+        if case .startFormer = action.kind { return former.map { NumberedLaunch(new: $0) } }
+        guard let wanted = wanted(action.name) else { return nil }
+        let launched = CatalogRecord.Takeover(
+            meaning: wanted.loaded.meaning, spec: wanted.stored)
+        let state = record.stored.record
+        var transition = StateTransition.keep
+        if state.isStateStale {
+            transition = .anew
+        } else if state.stateMeaning != nil {
+            switch action.kind {
+            case .start(let change), .replace(let change, .changed):
+                let isSame = state.stateMeaning?.digest == launched.meaning.digest
+                if !isSame || change.isRebuild { transition = .change(change, rebuilt: nil) }
+            default: break
+            }
+        }
+        let new = NumberedLaunch.Version(
+            number: numbers.0, launched: launched,
+            launch: launch(launched, wanted.loaded.spec, transition, numbers.0))
+        var result = NumberedLaunch(new: new)
+        if case .replace = action.kind, former?.launched.meaning.digest != launched.meaning.digest {
+            result.before = former
+        }
+        return result
+    }
+
+    private func launch(
+        _ launched: CatalogRecord.Takeover, _ spec: PipelineSpec, _ state: StateTransition,
+        _ number: Int64
+    ) -> PipelineLaunch {
+        let name = spec.name
         let post = around.post
-        return NumberedLaunch(
-            number: numbers.0, numberOfOld: numbers.1,
-            generationOfOld: record.runningGeneration,
-            launch: PipelineLaunch(
-                spec: entry.loaded.spec, generation: record.stored.record.generation,
-                state: record.stored.record.isStateStale ? .anew : .keep,
-                onExit: { post(.exited(name, launchNumber: numbers.0, $0)) }),
-            onExitOfOld: { post(.exited(name, launchNumber: numbers.1, $0)) })
+        return PipelineLaunch(
+            spec: spec, generation: launched.spec.generation, state: state,
+            onCommit: { post(.committed(name, launchNumber: number)) },
+            onExit: { post(.exited(name, launchNumber: number, $0)) })
+    }
+
+    /// The version that the state belongs to.
+    private func former(_ record: PipelineRecord) -> (CatalogRecord.Takeover, LoadedPipeline)? {
+        guard let meaning = record.stored.record.stateMeaning,
+            let spec = record.stored.record.applied, let loaded = record.former
+        else { return nil }
+        return (CatalogRecord.Takeover(meaning: meaning, spec: spec), loaded)
     }
 
     private func reason(_ kind: Action.Kind) -> String {
         switch kind {
-        case .start: return "Starting"
+        case .start, .startFormer: return "Starting"
         case .replace: return "Replacing"
         case .stop: return "Stopping"
         case .reset: return "Resetting"
         case .forget: return "Forgetting"
+        case .rebuild, .abandon: return "Rebuilding"
         }
     }
 
     private func message(_ kind: Action.Kind) -> String {
         switch kind {
-        case .start(.keep): return "starting"
-        case .start(.anew(let lost)): return "starting with new state: " + lostText(lost)
-        case .replace(.keep, .restart): return "restarting, as asked"
-        case .replace(.keep, .changed): return "replacing the graph; state is kept"
-        case .replace(.anew(let lost), _):
-            return "replacing the graph with new state: " + lostText(lost)
+        case .start(let change):
+            return change.changed.isEmpty ? "starting" : "starting; " + changeText(change)
+        case .startFormer: return "starting the version before"
+        case .replace(_, .restart): return "restarting, as asked"
+        case .replace(let change, .changed):
+            let text = changeText(change)
+            return "replacing the graph; " + (text.isEmpty ? "state is kept" : text)
         case .stop(let reason): return "stopping with a last checkpoint: \(reason.rawValue)"
         case .reset(let output, _): return "dropping its state; output: \(output.rawValue)"
         case .forget: return "dropping the state of a pipeline that was removed long ago"
+        case .rebuild, .abandon: return ""
         }
     }
 }
 
-func lostText(_ lost: [LostState]) -> String {
-    lost.map { "'\($0.node)' loses its state because \($0.reason)" }.joined(separator: "; ")
+/// The spec that counts for a name.
+struct WantedSpec {
+    var loaded: LoadedPipeline
+    /// As the catalog keeps it once it is applied.
+    var stored: StoredSpec
+    var entry: SpecLibrary.Entry
+}
+
+/// What becomes of state, node by node: `'views' is rebuilt, because …; 'old' is dropped, because …`.
+func changeText(_ change: StateChange) -> String {
+    let parts = change.changed.map { fate in
+        let what: String
+        switch fate.fate {
+        case .kept: what = "is kept"
+        case .rebuilt: what = "is rebuilt"
+        case .anew: what = "begins anew"
+        case .dropped: what = "is dropped"
+        }
+        return "'\(fate.node)' \(what)" + (fate.reason.isEmpty ? "" : ": \(fate.reason)")
+    }
+    return parts.joined(separator: "; ")
 }
 
 /// A launch with the numbers that tell its exit, and that of the graph that is put back if it is
 /// refused, from those of other graphs.
 struct NumberedLaunch: Sendable {
-    var number: Int64
-    var numberOfOld: Int64
-    var generationOfOld: Int
-    var launch: PipelineLaunch
-    var onExitOfOld: @Sendable (PipelineExit) -> Void
+    struct Version: Sendable {
+        var number: Int64
+        var launched: CatalogRecord.Takeover
+        var launch: PipelineLaunch
+    }
+    var new: Version
+    /// What is started if the new one cannot be.
+    var before: Version?
 }
 
-/// Starts a graph; if it is refused, the one before is put back, since nothing has changed.
+/// Starts a graph, with the state of a rebuild if there is one; if it is refused, the one before is put
+/// back, since nothing has changed.
 private func startGraph(
-    _ engine: any Engine, _ numbered: NumberedLaunch?, before: PipelineSpec?,
-    _ timeoutMicros: Int64
+    _ engine: any Engine, _ numbered: NumberedLaunch?, _ rebuild: (any RunningRebuild)?
 ) -> ActionOutcome {
-    guard let numbered else { return .stopped(nil) }
+    guard var numbered else { return .stopped(nil, generation: nil) }
     do throws(EngineError) {
-        return .started(try engine.start(numbered.launch), launchNumber: numbered.number)
-    } catch {
-        guard let before, before != numbered.launch.spec else {
-            return .notStarted(error, before: nil, launchNumber: numbered.number)
+        if let rebuild, case .change(let change, _) = numbered.new.launch.state {
+            let rebuilt = try rebuild.finish(timeoutMicros: 60_000_000)
+            numbered.new.launch.state = .change(change, rebuilt: rebuilt)
         }
-        let launch = PipelineLaunch(
-            spec: before, generation: numbered.generationOfOld, state: .keep,
-            onExit: numbered.onExitOfOld)
-        return .notStarted(
-            error, before: try? engine.start(launch), launchNumber: numbered.numberOfOld)
+        return .started(try engine.start(numbered.new.launch), numbered.new)
+    } catch {
+        rebuild?.cancel()
+        guard let before = numbered.before, let running = try? engine.start(before.launch) else {
+            return .notStarted(error, before: nil, numbered.new)
+        }
+        return .notStarted(error, before: (running, before), numbered.new)
     }
 }
 
@@ -200,10 +384,10 @@ private func resetState(
     do throws(EngineError) {
         try engine.removeState(of: name, output: output)
     } catch { return .notReset(error) }
-    guard let launch else { return .wasReset(nil, launchNumber: 0) }
+    guard let new = launch?.new else { return .wasReset(nil, nil) }
     do throws(EngineError) {
-        return .wasReset(try engine.start(launch.launch), launchNumber: launch.number)
-    } catch { return .notStarted(error, before: nil, launchNumber: launch.number) }
+        return .wasReset(try engine.start(new.launch), new)
+    } catch { return .notStarted(error, before: nil, new) }
 }
 
 private func forgetState(_ engine: any Engine, _ name: String) -> ActionOutcome {

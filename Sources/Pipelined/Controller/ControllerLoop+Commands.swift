@@ -1,11 +1,20 @@
+import Config
+
 /// What is asked of the controller.
 enum ControllerCommand: Sendable {
     /// Look now, at everything, and carry out what follows.
     case reload(allowEmpty: Bool)
-    case pause(String)
+    /// By whom: a user's name, as the socket tells it.
+    case pause(String, by: String)
     case resume(String)
     case restart(String)
     case reset(String, OutputDisposition)
+    /// Builds the state anew from history, beside what runs.
+    case rebuild(String, from: TopicPosition?)
+    /// Puts the spec before this one in its place, until the file says another one.
+    case rollback(String)
+    /// Lets a change pass that waits for it.
+    case approve(String, plan: String)
     /// What a reload would do; changes nothing.
     case diff
     /// Stop everything with a last checkpoint; the specs stay.
@@ -50,10 +59,20 @@ extension ControllerLoop {
             allowsEmptyOnce = allowsEmptyOnce || allowEmpty
             let busyUntil = around.now().saturatingAdd(options.busyMicrosMax)
             pending.append(PendingAnswer(busyUntil: busyUntil, answer: answer))
-        case .pause(let name): change(name, answer) { $0.stored.isPaused = true }
+        case .pause(let name, let user):
+            let now = around.now()
+            change(name, answer) { record in
+                guard !record.stored.isPaused else { return }
+                record.stored.isPaused = true
+                record.stored.record.pausedBy = user
+                record.stored.record.pausedAt = now
+            }
+            note(name, .normal, "Paused", "paused by \(user)")
         case .resume(let name):
             change(name, answer) { record in
                 record.stored.isPaused = false
+                record.stored.record.pausedBy = nil
+                record.stored.record.pausedAt = nil
                 record.clearFailure()
             }
         case .restart(let name):
@@ -67,6 +86,9 @@ extension ControllerLoop {
                 record.resetOutput = output
                 record.clearFailure()
             }
+        case .rebuild(let name, let from): rebuild(name, from, answer)
+        case .rollback(let name): rollback(name, answer)
+        case .approve(let name, let plan): approve(name, plan, answer)
         case .diff: answer(diff())
         case .drain:
             isDraining = true
@@ -74,7 +96,7 @@ extension ControllerLoop {
         }
     }
 
-    private func change(
+    func change(
         _ name: String, _ answer: @escaping @Sendable (ControllerAnswer) -> Void,
         _ body: (inout PipelineRecord) -> Void
     ) {
@@ -108,17 +130,32 @@ extension ControllerLoop {
             let record =
                 records[name]
                 ?? PipelineRecord(name: name, stored: StoredPipeline(), now: around.now())
-            desired[name] = self.desired(record, entry)
+            var wanted = WantedSpec(
+                loaded: entry.loaded,
+                stored: StoredSpec(
+                    file: entry.file, digest: entry.loaded.meaning.digest,
+                    generation: record.stored.record.generation), entry: entry)
+            if let pin = record.stored.record.pin, pin.digest == wanted.stored.digest,
+                let pinned = record.pinned
+            {
+                wanted.loaded = pinned
+            }
+            desired[name] = self.desired(record, wanted)
         }
-        let actions = plan(
-            desired: desired, observed: records.mapValues(\.observed), now: around.now(),
-            retentionMicros: options.retentionMicros)
         let problems =
             library.pipelines.sorted { $0.key < $1.key }.compactMap(\.value.problem)
             + library.orphanProblems.merging(topicProblems) { $0 + $1 }.sorted { $0.key < $1.key }
             .flatMap(\.value)
+        let changes = differences(
+            desired: desired, observed: observed(around.now()), now: around.now(),
+            retentionMicros: options.retentionMicros
+        ).map { change in
+            var change = change
+            change.estimate = estimate(change)
+            return change
+        }
         return .plan(
-            actions.map(PlannedChange.init), problems: problems, busyFiles: library.busyFiles)
+            changes, problems: problems, busyFiles: library.busyFiles)
     }
 
     /// Answers the commands whose work is done.

@@ -28,6 +28,15 @@ extension ControllerLoop {
         around.publish(view)
     }
 
+    /// Whether what runs means what the spec does, also where that came back to what it was.
+    private func runsWanted(_ record: PipelineRecord) -> Bool {
+        let wanted = wanted(record.name)?.loaded.meaning.digest
+        switch record.observed.activity {
+        case .running(let digest), .finished(let digest): return digest == wanted
+        case .idle, .busy: return false
+        }
+    }
+
     /// nil for a name that has no spec and of which nothing runs.
     private func makeView(_ name: String, _ now: Int64) -> PipelineView? {
         guard var record = records[name] else { return nil }
@@ -44,11 +53,17 @@ extension ControllerLoop {
             name: name, file: entry?.file ?? record.stored.record.file, phase: state.phase,
             conditions: record.conditions, message: state.message, problem: entry?.problem,
             generation: record.stored.record.generation,
-            observedGeneration: record.runningGeneration,
+            observedGeneration: runsWanted(record)
+                ? record.stored.record.generation : record.runningGeneration,
             appliedRevision: record.appliedRevision, attemptedRevision: revision,
             restartCount: record.restartsMade, lastError: record.lastError,
             retryAt: record.observed.failure?.retryAt, startedAt: record.startedAt,
-            lostState: record.lostState, events: record.events,
+            lastChange: record.lastChange, applies: record.stored.record.applies,
+            pendingPlan: state.pendingPlan, rebuild: record.rebuild,
+            pausedBy: record.stored.record.pausedBy, pausedAt: record.stored.record.pausedAt,
+            pinnedGeneration: record.pinned == nil
+                ? nil : record.stored.record.pin?.spec.generation,
+            events: record.events,
             spec: record.running?.spec ?? entry?.loaded.spec, running: record.running,
             lastStatus: record.lastStatus)
     }
@@ -65,6 +80,8 @@ struct PipelineState {
     private(set) var ready = Word(isTrue: false, reason: "NotStarted")
     private(set) var reconciling = Word(isTrue: false, reason: "UpToDate")
     private(set) var stalled = Word(isTrue: false, reason: "UpToDate")
+    /// The plan of a change that has not been made.
+    private(set) var pendingPlan: String?
 
     func word(_ kind: Condition.Kind) -> Word {
         switch kind {
@@ -81,6 +98,7 @@ struct PipelineState {
 
     init(_ record: PipelineRecord, _ entry: SpecLibrary.Entry?, _ loop: ControllerLoop) {
         describeActivity(record, entry)
+        describeChange(record, loop)
         if let failure = record.observed.failure, record.observed.activity != .busy {
             describe(failure, isRunning: record.running != nil)
         }
@@ -97,7 +115,10 @@ struct PipelineState {
             ready = Word(isTrue: true, reason: "Finished")
         case .busy:
             switch record.action {
-            case .stop, .forget: phase = .stopping
+            case .stop(.removed), .forget: phase = .deleting
+            case .stop: phase = .stopping
+            case .replace(_, .changed): phase = .upgrading
+            case .startFormer where record.observed.failure != nil: phase = .rollingBack
             default: phase = .starting
             }
             ready.reason = phase.rawValue
@@ -105,7 +126,11 @@ struct PipelineState {
         case .idle:
             if record.stored.isPaused {
                 phase = .paused
-                ready = Word(isTrue: false, reason: "Paused", message: "paused by 'pause'")
+                let by = record.stored.record.pausedBy.map { "paused by \($0)" } ?? "paused"
+                let at = record.stored.record.pausedAt.map {
+                    " at \(HumanText.time(micros: $0))"
+                }
+                ready = Word(isTrue: false, reason: "Paused", message: by + (at ?? ""))
             } else if entry?.loaded.spec.settings.isSuspended == true {
                 phase = .suspended
                 ready = Word(
@@ -116,9 +141,46 @@ struct PipelineState {
         }
     }
 
+    /// A change that is under way, or that has to wait.
+    private mutating func describeChange(_ record: PipelineRecord, _ loop: ControllerLoop) {
+        if record.observed.isOnProbation {
+            phase = .upgrading
+            reconciling = Word(
+                isTrue: true, reason: "Probation",
+                message: "the new version runs; its first checkpoint makes it the pipeline's")
+        }
+        if record.observed.rebuild != nil {
+            if record.observed.activity != .busy { phase = .upgrading }
+            reconciling = Word(
+                isTrue: true, reason: "Rebuilding",
+                message: "a new version's state is being built from history")
+        }
+        guard let meaning = record.observed.stateMeaning, let wanted = loop.wanted(record.name),
+            meaning.digest != wanted.loaded.meaning.digest, !record.observed.isOnProbation,
+            record.observed.rebuild == nil
+        else { return }
+        let desired = loop.desired(record, wanted)
+        guard desired.mode == .run else { return }
+        let plan = planHash(meaning, desired)
+        pendingPlan = plan
+        let change = StateChange(
+            from: meaning, to: desired.meaning, rules: desired.rules)
+        if let refusal = change.refusal {
+            stalled = Word(
+                isTrue: true, reason: "ChangeRefused",
+                message: "the change is refused, and the version before runs on: \(refusal)")
+        } else if desired.rules.needsApproval || record.former?.rules.needsApproval == true,
+            desired.approvedPlan != plan
+        {
+            reconciling = Word(
+                isTrue: true, reason: "AwaitingApproval",
+                message: "a change waits for 'pipelined approve \(record.name) --plan \(plan)'")
+        }
+    }
+
     private mutating func describe(_ failure: PipelineFailure, isRunning: Bool) {
         guard phase == .pending || isRunning else { return }
-        let note = isRunning ? "; the version before runs on" : ""
+        let note = isRunning && phase != .upgrading ? "; the version before runs on" : ""
         let word = Word(
             isTrue: true, reason: isRunning ? "RolledBack" : "Failed",
             message: failure.error.message + note)

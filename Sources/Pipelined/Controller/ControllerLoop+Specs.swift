@@ -96,6 +96,9 @@ extension ControllerLoop {
             var stored = record.stored.record
             let isNew = stored.digest != entry.loaded.meaning.digest
             if isNew {
+                // A rollback holds until somebody touches the spec.
+                stored.pin = nil
+                record.pinned = nil
                 stored.digest = entry.loaded.meaning.digest
                 stored.generation += 1
                 stored.deathCount = 0
@@ -115,12 +118,44 @@ extension ControllerLoop {
                 unwritten.insert(name)
                 touched.insert(name)
             }
+            loadFormerSpecs(&record)
             records[name] = record
             if isNew {
                 note(
                     name, .normal, "SpecAccepted",
                     "accepted generation \(stored.generation) from \(entry.file)")
             }
+        }
+    }
+
+    /// Reads again the version that the state belongs to, where another one is wanted, and the one
+    /// that a rollback asks for.
+    private func loadFormerSpecs(_ record: inout PipelineRecord) {
+        let stored = record.stored.record
+        func load(_ spec: StoredSpec) -> LoadedPipeline? {
+            let text = SpecLibrary.Text(file: spec.file, bytes: spec.bytes)
+            let loaded = library.load(text, name: record.name)
+            // Its environment, or a topic that it names, may be another one now.
+            return loaded?.meaning.digest == spec.digest ? loaded : nil
+        }
+        if let pin = stored.pin, record.pinned == nil {
+            record.pinned = load(pin.spec)
+            if record.pinned == nil {
+                record.stored.record.pin = nil
+                unwritten.insert(record.name)
+            }
+        }
+        guard let applied = stored.applied, record.former?.meaning.digest != applied.digest else {
+            return
+        }
+        let isWanted =
+            record.pinned == nil
+            && library.pipelines[record.name]?.loaded.meaning.digest == applied.digest
+        if isWanted {
+            record.former = library.pipelines[record.name]?.loaded
+        } else if record.formerTried != applied.digest {
+            record.formerTried = applied.digest
+            record.former = load(applied)
         }
     }
 }

@@ -33,6 +33,9 @@ struct ControllerOptions: Sendable {
     var debounceMicrosMax: Int64 = 250_000
     /// The pause before a look that is to make sure.
     var confirmMicros: Int64 = 150_000
+    /// Rebuilds at once; others wait for their turn, so that memory does not grow with how many specs
+    /// a commit changes.
+    var rebuildsMax = 8
     /// How long a reload waits for files that somebody is writing.
     var busyMicrosMax: Int64 = 2_000_000
     var usesLeases = true
@@ -43,6 +46,9 @@ enum ControllerMessage: Sendable {
     case hint
     case command(ControllerCommand, @Sendable (ControllerAnswer) -> Void)
     case acted(String, ActionOutcome)
+    /// A graph has made its first checkpoint.
+    case committed(String, launchNumber: Int64)
+    case rebuilt(String, number: Int64, RebuildNews)
     case exited(String, launchNumber: Int64, PipelineExit)
 }
 
@@ -80,6 +86,8 @@ final class ControllerLoop {
     var pending: [PendingAnswer] = []
     /// Exits of graphs whose start has not been reported yet.
     var earlyExits: [Int64: PipelineExit] = [:]
+    /// Of graphs whose start has not been reported yet.
+    var earlyCommits: Set<Int64> = []
     var lastLaunch: Int64 = 0
     var lastEvent: Int64 = 0
     var isDraining = false
@@ -102,6 +110,7 @@ final class ControllerLoop {
         for (name, var stored) in try around.store.load().sorted(by: { $0.key < $1.key }) {
             if let crash { countDeath(&stored.record, isAtWork: crash.pipeline == name, now) }
             var record = PipelineRecord(name: name, stored: stored, now: now)
+            settleTakeover(&record, name)
             if crash != nil { unwritten.insert(name) }
             if stored.record.deathCount >= CrashNote.deathsMax {
                 record.observed.failure = PipelineFailure(
@@ -115,12 +124,25 @@ final class ControllerLoop {
             }
             records[name] = record
             touched.insert(name)
-            if stored.record.removedAt == nil, stored.record.folder == options.folder {
+            if record.stored.record.removedAt == nil, stored.record.folder == options.folder {
                 let text = SpecLibrary.Text(
                     file: stored.record.file, bytes: stored.record.bytes)
                 remembered.append(SpecLibrary.Remembered(name: name, text: text))
             }
         }
+    }
+
+    /// Finds out whether a change that was under way had been committed.
+    private func settleTakeover(_ record: inout PipelineRecord, _ name: String) {
+        guard let takeover = record.stored.record.takeover else { return }
+        unwritten.insert(name)
+        record.stored.record.takeover = nil
+        let generation = (try? around.engine.committedGeneration(of: name)) ?? nil
+        guard generation == takeover.spec.generation else { return }
+        record.stored.record.previous = record.stored.record.applied
+        record.stored.record.applied = takeover.spec
+        record.stored.record.stateMeaning = takeover.meaning
+        record.observed.stateMeaning = takeover.meaning
     }
 
     private func countDeath(_ record: inout CatalogRecord, isAtWork: Bool, _ now: Int64) {
@@ -163,36 +185,54 @@ final class ControllerLoop {
     /// What there is to do at this moment.
     func currentPlan(_ now: Int64) -> [Action] {
         guard hasLooked else { return [] }
-        let observed = records.mapValues(\.observed)
+        let observed = observed(now)
         guard isDraining else {
             return plan(
                 desired: desired(), observed: observed, now: now,
                 retentionMicros: options.retentionMicros)
         }
         return plan(desired: [:], observed: observed, now: now, retentionMicros: .max).map {
-            Action(name: $0.name, kind: .stop(.draining))
+            if case .abandon = $0.kind { return $0 }
+            return Action(name: $0.name, kind: .stop(.draining))
+        }
+    }
+
+    /// What is the case, with what could be started in the place of what is wanted.
+    func observed(_ now: Int64) -> [String: ObservedPipeline] {
+        records.mapValues { record in
+            var observed = record.observed
+            if let former = record.former, let meaning = observed.stateMeaning {
+                observed.needsApproval = former.rules.needsApproval
+                let failure = observed.failure
+                let hasFailed = failure?.digest == meaning.digest && failure?.changeKey == nil
+                observed.canRunFormer =
+                    !hasFailed || failure?.retryAt.map { now >= $0 } ?? false
+            }
+            return observed
         }
     }
 
     /// What the specs and the commands ask for.
     func desired() -> [String: DesiredPipeline] {
-        library.pipelines.compactMapValues { entry in
-            records[entry.loaded.spec.name].map { desired($0, entry) }
+        library.pipelines.keys.reduce(into: [:]) { result, name in
+            guard let record = records[name], let wanted = wanted(name) else { return }
+            result[name] = desired(record, wanted)
         }
     }
 
-    func desired(_ record: PipelineRecord, _ entry: SpecLibrary.Entry) -> DesiredPipeline {
+    func desired(_ record: PipelineRecord, _ wanted: WantedSpec) -> DesiredPipeline {
         let isHeldBack = library.heldBack.contains(record.name)
         let mode: DesiredPipeline.Mode =
-            entry.absentCount > 0 && !isHeldBack
+            wanted.entry.absentCount > 0 && !isHeldBack
             ? .asIs
             : record.stored.isPaused
                 ? .hold(.paused)
-                : entry.loaded.spec.settings.isSuspended ? .hold(.suspended) : .run
+                : wanted.loaded.spec.settings.isSuspended ? .hold(.suspended) : .run
         return DesiredPipeline(
-            meaning: entry.loaded.meaning, generation: record.stored.record.generation, mode: mode,
-            restartCount: record.restartCount, resetCount: record.resetCount,
-            resetOutput: record.resetOutput)
+            meaning: wanted.loaded.meaning, rules: wanted.loaded.rules,
+            generation: wanted.stored.generation, mode: mode, restartCount: record.restartCount,
+            resetCount: record.resetCount, resetOutput: record.resetOutput,
+            rebuildCount: record.rebuildCount, approvedPlan: record.stored.record.approvedPlan)
     }
 
     private func nextStep(_ now: Int64) -> Int64 {
@@ -200,7 +240,7 @@ final class ControllerLoop {
         if isDraining { next = now.saturatingAdd(options.lookIntervalMicros) }
         if storeProblem != nil { next = min(next, storeRetryAt) }
         let deadline = nextDeadline(
-            desired: desired(), observed: records.mapValues(\.observed),
+            desired: desired(), observed: observed(now),
             retentionMicros: options.retentionMicros)
         // A deadline that has passed and left nothing to do must not make the loop spin.
         if let deadline { next = min(next, max(deadline, now.saturatingAdd(20_000))) }

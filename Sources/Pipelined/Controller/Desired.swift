@@ -1,3 +1,5 @@
+import Config
+
 /// What should be the case for one name, as the specs and the commands say.
 struct DesiredPipeline: Equatable, Sendable {
     enum Mode: Equatable, Sendable {
@@ -9,13 +11,18 @@ struct DesiredPipeline: Equatable, Sendable {
         case asIs
     }
     var meaning: PipelineMeaning
+    /// What the spec says about changes of itself.
+    var rules = ChangeRules()
     /// Counts the meanings that were accepted for this name, from 1.
     var generation: Int
     var mode: Mode = .run
-    /// How many restarts and resets were asked for since the daemon began.
+    /// How many restarts, resets and rebuilds were asked for since the daemon began.
     var restartCount = 0
     var resetCount = 0
     var resetOutput: OutputDisposition = .keep
+    var rebuildCount = 0
+    /// The plan that a person has approved.
+    var approvedPlan: String?
 }
 
 enum HoldReason: String, Equatable, Sendable {
@@ -34,13 +41,27 @@ struct ObservedPipeline: Equatable, Sendable {
         /// A graph of this meaning ran to the end of its sources.
         case finished(digest: String)
     }
+    /// A new version's state that is being built beside what runs.
+    struct Rebuild: Equatable, Sendable {
+        /// Of the meaning, and the way, that it is for.
+        var target: String
+        var isCaughtUp = false
+    }
     var activity: Activity = .idle
     /// What the state on disk belongs to; nil where there is none.
     var stateMeaning: PipelineMeaning?
+    /// Whether what runs has not yet made the state its own.
+    var isOnProbation = false
+    /// Whether the spec that the state belongs to is known and could be started.
+    var canRunFormer = false
+    /// Whether the spec that the state belongs to lets no change pass unapproved.
+    var needsApproval = false
+    var rebuild: Rebuild?
     var failure: PipelineFailure?
     /// How many of the requests have been answered by an action.
     var restartCount = 0
     var resetCount = 0
+    var rebuildCount = 0
     /// Since when its spec is gone, where its state is still kept; microseconds.
     var removedAt: Int64?
 }
@@ -48,6 +69,8 @@ struct ObservedPipeline: Equatable, Sendable {
 /// A meaning that could not be started, or failed, and when it may be tried again.
 struct PipelineFailure: Equatable, Sendable {
     var digest: String
+    /// The way in which the change to it was to be made; nil of a graph that ran.
+    var changeKey: String?
     /// Failures in a row.
     var attemptCount: Int
     /// Microseconds; nil where only a new spec or a person's `restart` helps.

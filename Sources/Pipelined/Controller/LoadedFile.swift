@@ -26,6 +26,7 @@ struct LoadedFile: Sendable {
 struct LoadedPipeline: Sendable {
     var spec: PipelineSpec
     var meaning: PipelineMeaning
+    var rules = ChangeRules()
 }
 
 /// One thing that is wrong with a spec file, ready to be shown.

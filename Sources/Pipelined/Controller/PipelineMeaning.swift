@@ -1,49 +1,54 @@
+import Config
+
 /// What a spec means, reduced to what can be compared and kept: two specs with the same digest give
 /// the same graph, whatever their comments, order and formatting.
 struct PipelineMeaning: Hashable, Sendable {
-    /// A node that keeps something in the checkpoint.
-    struct Node: Hashable, Sendable {
-        var name: String
-        /// Of what its state is made by: itself and all that feeds it.
-        var fingerprint: String
-    }
     /// Of the whole spec.
     var digest: String
-    /// The stateful nodes, in the spec's order.
-    var nodes: [Node]
-}
+    /// All nodes, in the spec's order.
+    var nodes: [NodeMeaning]
 
-/// What becomes of a pipeline's state when its spec changes.
-enum StateDecision: Hashable, Sendable {
-    case keep
-    /// All of it goes, because of these nodes.
-    case anew([LostState])
-
-    var disposition: StateDisposition { self == .keep ? .keep : .anew }
-}
-
-/// A node whose state cannot be kept, and why.
-struct LostState: Hashable, Sendable {
-    var node: String
-    var reason: String
-}
-
-extension StateDecision {
-    /// State is kept when nothing that feeds a stateful node changed.
-    ///
-    /// A stateful node that is new begins with the rows from now on and costs the others nothing.
-    ///
-    /// - Parameter old: What the state on disk belongs to; nil where there is none.
-    init(from old: PipelineMeaning?, to new: PipelineMeaning) {
-        var lost: [LostState] = []
-        for node in old?.nodes ?? [] {
-            guard let now = new.nodes.first(where: { $0.name == node.name }) else {
-                lost.append(LostState(node: node.name, reason: "it is no longer in the spec"))
-                continue
-            }
-            guard now.fingerprint != node.fingerprint else { continue }
-            lost.append(LostState(node: node.name, reason: "it, or what feeds it, has changed"))
-        }
-        self = lost.isEmpty ? .keep : .anew(lost)
+    init(digest: String, nodes: [NodeMeaning]) {
+        self.digest = digest
+        self.nodes = nodes
     }
+
+    init(_ spec: PipelineSpec) {
+        self.init(digest: spec.meaning, nodes: spec.nodeMeanings())
+    }
+
+    subscript(name: String) -> NodeMeaning? { nodes.first { $0.name == name } }
+}
+
+/// What a spec says about changes of itself, and what has to be known of its nodes to plan one.
+struct ChangeRules: Hashable, Sendable {
+    /// nil where the spec says nothing: rebuild.
+    var policy: PipelineSettings.ChangePolicy?
+    var replayFrom: TopicPosition?
+    var needsApproval = false
+    /// By node, all that feed it.
+    var ancestors: [String: Set<String>] = [:]
+    /// By stateful step or sink that cannot be rebuilt: why.
+    var obstacles: [String: String] = [:]
+    /// Tables whose changes are rows of a stream, or reach rows that were joined before.
+    var liveTables: Set<String> = []
+
+    init() {}
+
+    init(_ spec: PipelineSpec) {
+        policy = spec.settings.onChange
+        replayFrom = spec.settings.replayFrom
+        needsApproval = spec.settings.needsApproval
+        ancestors = spec.ancestors()
+        for node in spec.steps.map(\.name) + spec.sinks.map(\.name) {
+            obstacles[node] = spec.obstacleToReplay(of: node)
+        }
+        liveTables = Set(spec.tables.filter(\.isStreamed).map(\.name))
+        for step in spec.steps {
+            if case .join(let join) = step.verb, join.keepsRows { liveTables.insert(join.table) }
+        }
+    }
+
+    /// Tells apart the ways in which a change of one meaning may be made.
+    var key: String { "\(policy?.rawValue ?? "")/\(replayFrom.map { "\($0)" } ?? "")" }
 }

@@ -9,6 +9,9 @@ struct PipelineRecord {
     var restartCount = 0
     var resetCount = 0
     var resetOutput: OutputDisposition = .keep
+    var rebuildCount = 0
+    /// Where the rebuild that a person asked for begins.
+    var rebuildFrom: TopicPosition?
 
     var conditions: Conditions
     var events = EventRing()
@@ -19,8 +22,20 @@ struct PipelineRecord {
     /// Tells an exit of this graph from one of an earlier graph.
     var launchNumber: Int64 = 0
     var action: Action.Kind?
-    /// What `stored.record.isStateStale` was before the action under way, in case it is refused.
-    var wasStateStale = false
+    /// What was started last: what the state is once it has committed.
+    var launched: CatalogRecord.Takeover?
+    /// When the change under way was begun, for the list of those.
+    var changeBegunAt: Int64?
+    var change: StateChange?
+    /// The rebuild under way, and what tells its messages from those of an earlier one.
+    var rebuild: (any RunningRebuild)?
+    var rebuildNumber: Int64 = 0
+    /// The spec of the state, read.
+    var former: LoadedPipeline?
+    /// The digest for which that was tried.
+    var formerTried: String?
+    /// The spec that a person's `rollback` put in the place of the file's, read.
+    var pinned: LoadedPipeline?
 
     /// Failures in a row of the meaning `failedDigest`.
     var attemptCount = 0
@@ -28,7 +43,8 @@ struct PipelineRecord {
     /// Automatic restarts since the daemon began.
     var restartsMade = 0
     var lastError: String?
-    var lostState: [LostState] = []
+    /// What the last change did to the state.
+    var lastChange: [NodeFate] = []
     var runningGeneration = 0
     var appliedRevision: String?
 
@@ -42,8 +58,8 @@ struct PipelineRecord {
 
     /// Notes a failure of a meaning and when it may be tried again.
     mutating func fail(
-        digest: String, _ error: EngineError, ranMicros: Int64, _ backoff: Backoff, now: Int64,
-        random: Double
+        digest: String, changeKey: String? = nil, _ error: EngineError, ranMicros: Int64,
+        _ backoff: Backoff, now: Int64, random: Double
     ) {
         let isFirst = failedDigest != digest || ranMicros >= backoff.forgivenAfterMicros
         attemptCount = isFirst ? 1 : attemptCount + 1
@@ -51,7 +67,7 @@ struct PipelineRecord {
         lastError = error.message
         let pause = backoff.pauseMicros(attemptCount: attemptCount, random: random)
         observed.failure = PipelineFailure(
-            digest: digest, attemptCount: attemptCount,
+            digest: digest, changeKey: changeKey, attemptCount: attemptCount,
             retryAt: error.isTerminal ? nil : now.saturatingAdd(pause), error: error)
     }
 }

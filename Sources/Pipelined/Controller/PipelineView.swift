@@ -5,6 +5,13 @@ enum PipelinePhase: String, CaseIterable, Sendable {
     case pending = "Pending"
     case starting = "Starting"
     case running = "Running"
+    /// It runs, and a new version is being built beside it, or is taking its place.
+    case upgrading = "Upgrading"
+    /// A new version failed, and the one before is being put back.
+    case rollingBack = "RollingBack"
+    /// It runs, and has history to read yet.
+    case backfilling = "Backfilling"
+    case deleting = "Deleting"
     case stopping = "Stopping"
     case finished = "Finished"
     case paused = "Paused"
@@ -40,8 +47,17 @@ struct PipelineView: Sendable {
     var retryAt: Int64?
     /// Since when the graph runs.
     var startedAt: Int64?
-    /// What the last change of the spec cost.
-    var lostState: [LostState]
+    /// What the last change of the spec did to state that did not simply go on.
+    var lastChange: [NodeFate] = []
+    /// The last changes, oldest first.
+    var applies: [AppliedChange] = []
+    /// The plan of a change that has not been made.
+    var pendingPlan: String?
+    var rebuild: (any RunningRebuild)?
+    var pausedBy: String?
+    var pausedAt: Int64?
+    /// The generation that a rollback put in the place of the file's.
+    var pinnedGeneration: Int?
     var events: EventRing
     /// The spec that runs, or would.
     var spec: PipelineSpec?
@@ -51,6 +67,14 @@ struct PipelineView: Sendable {
 
     /// The figures now.
     var status: PipelineStatus? { running?.status ?? lastStatus }
+
+    /// The phase, with what only the figures tell.
+    var phaseNow: PipelinePhase {
+        guard phase == .running, let status, StatusJSON.history(status) != .null else {
+            return phase
+        }
+        return .backfilling
+    }
 }
 
 /// Everything that others see of the controller at one moment.

@@ -87,6 +87,13 @@ struct SpecLibrary: Sendable {
         topics = topicsInForce(SpecClaims(), without: [])
     }
 
+    /// Reads a text that was in force before; nil where it says nothing of that pipeline any more.
+    func load(_ text: Text, name: String) -> LoadedPipeline? {
+        var known = storedTopics
+        for (name, topic) in topics { known[name] = KnownTopic(topic) }
+        return reading.load([text], known).first?.pipelines.first { $0.spec.name == name }
+    }
+
     /// Whether something is perhaps gone and the next look will tell.
     var isMakingSure: Bool {
         heldBack.isEmpty && documents.isAnyAbsent

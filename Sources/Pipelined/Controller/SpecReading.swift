@@ -22,7 +22,7 @@ struct SpecReading: Sendable {
     private static func loaded(_ result: LoadResult, path: String) -> LoadedFile {
         var loaded = LoadedFile()
         loaded.pipelines = result.pipelines.map {
-            LoadedPipeline(spec: $0, meaning: PipelineMeaning($0))
+            LoadedPipeline(spec: $0, meaning: PipelineMeaning($0), rules: ChangeRules($0))
         }
         loaded.topics = result.topics
         loaded.topicsRead = result.topicsRead
@@ -93,16 +93,5 @@ extension SpecProblem {
             pipeline: failed.kind == .pipeline ? failed.name : nil,
             topic: failed.kind == .topic ? failed.name : nil, summary: summary,
             rendered: diagnostics.rendered)
-    }
-}
-
-extension PipelineMeaning {
-    init(_ spec: PipelineSpec) {
-        let fingerprints = spec.stateFingerprints()
-        self.init(
-            digest: spec.meaning,
-            nodes: spec.statefulNodes.map {
-                Node(name: $0, fingerprint: fingerprints[$0] ?? "")
-            })
     }
 }

@@ -10,18 +10,19 @@ final class CheckpointJob: @unchecked Sendable {
     private let journal: Journal
     private let cuts: [(name: String, cut: any SinkCut)]
     private let changes: [(node: String, changes: StateChanges)]
-    private let droppedNodes: [[UInt8]]
-    private var meta: CheckpointMeta
+    private let takeover: StateTakeover
+    /// With the sinks' tokens once the job has run.
+    private(set) var meta: CheckpointMeta
 
     init(
         journal: Journal, cuts: [(name: String, cut: any SinkCut)],
-        changes: [(node: String, changes: StateChanges)], droppedNodes: [[UInt8]],
+        changes: [(node: String, changes: StateChanges)], takeover: StateTakeover,
         meta: CheckpointMeta
     ) {
         self.journal = journal
         self.cuts = cuts
         self.changes = changes
-        self.droppedNodes = droppedNodes
+        self.takeover = takeover
         self.meta = meta
     }
 
@@ -38,7 +39,7 @@ final class CheckpointJob: @unchecked Sendable {
             CheckpointMeta.Named(name: $0.name, value: $0.cut.token)
         }
         var record = JournalRecordBuilder()
-        for node in droppedNodes { record.dropNode(node: node) }
+        takeover.add(to: &record)
         for (node, changes) in changes { record.add(NodeChanges(node: node, changes: changes)) }
         record.setMeta(meta.encoded())
         do throws(StoreError) {
@@ -64,6 +65,34 @@ extension EngineError {
     }
 }
 
+/// What the first checkpoint of a graph changes besides what its rows do: how the state that another
+/// version left becomes its own.
+struct StateTakeover: Sendable {
+    /// Entries of another state, or of another node.
+    struct Adopted: Sendable {
+        var state: RecoveredState
+        var from: [UInt8]
+        var to: [UInt8]
+    }
+    /// Nodes of the journal that go. They go first.
+    var dropped: [[UInt8]] = []
+    var adopted: [Adopted] = []
+    /// Whether it has to be committed even if no row comes: the journal is another version's until
+    /// then.
+    var isOwed = false
+
+    var isEmpty: Bool { dropped.isEmpty && adopted.isEmpty && !isOwed }
+
+    func add(to record: inout JournalRecordBuilder) {
+        for node in dropped { record.dropNode(node: node) }
+        for part in adopted {
+            part.state.forEachEntry(node: part.from) { time, key, value in
+                record.put(node: part.to, key: key, time: time, value: value)
+            }
+        }
+    }
+}
+
 /// How a node's state stands in a journal: the parts of a node are nodes of their own there.
 enum StateNode {
     /// The node's name, and for parts above 0 a zero byte and the part.
@@ -80,7 +109,7 @@ enum StateNode {
 }
 
 /// The changes of one node, as the journal takes them while it writes.
-private struct NodeChanges: JournalPart {
+struct NodeChanges: JournalPart {
     let node: String
     let changes: StateChanges
 

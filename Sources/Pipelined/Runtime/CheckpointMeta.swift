@@ -9,6 +9,8 @@ struct CheckpointMeta: Equatable, Sendable {
         var highest: Int64
         var hasEnded: Bool
         var isIdle: Bool
+        /// The position of its first row; empty where that is not known.
+        var beginning: [UInt8] = []
     }
 
     struct Source: Equatable, Sendable {
@@ -34,7 +36,7 @@ struct CheckpointMeta: Equatable, Sendable {
         var watermark: Int64
     }
 
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     var epoch: UInt64 = 0
     var generation: Int64 = 0
@@ -77,6 +79,7 @@ struct CheckpointMeta: Equatable, Sendable {
                 add(split.position)
                 add(split.highest)
                 bytes.append((split.hasEnded ? 1 : 0) | (split.isIdle ? 2 : 0))
+                add(split.beginning)
             }
         }
         add(Int64(nodes.count))
@@ -101,9 +104,12 @@ struct CheckpointMeta: Equatable, Sendable {
     init(decoding bytes: [UInt8]) throws(StateError) {
         self.init()
         var reader = Reader(bytes)
-        guard try reader.byte() == CheckpointMeta.version else {
+        let version = try reader.byte()
+        guard (1...CheckpointMeta.version).contains(version) else {
             throw StateError(
-                message: "cannot read the checkpoint: its version is not \(CheckpointMeta.version)")
+                message:
+                    "cannot read the checkpoint: its version is \(version), and \(CheckpointMeta.version) is "
+                    + "the last one that is known")
         }
         epoch = UInt64(bitPattern: try reader.integer())
         generation = try reader.integer()
@@ -122,7 +128,8 @@ struct CheckpointMeta: Equatable, Sendable {
                 source.splits.append(
                     Split(
                         id: id, position: position, highest: highest, hasEnded: flags & 1 != 0,
-                        isIdle: flags & 2 != 0))
+                        isIdle: flags & 2 != 0,
+                        beginning: version > 1 ? try reader.bytes() : []))
             }
             sources.append(source)
         }

@@ -37,6 +37,7 @@ final class EngineServices: Sendable {
     let fileEvents: FileEvents?
     let state: StateDirectory
     let topics: TopicService
+    let positions = CommittedPositions()
     let commitsEachBatch: Bool
     let clock: EngineClock
 
@@ -92,8 +93,8 @@ final class EngineServices: Sendable {
 
 /// Runs pipelines in this process.
 final class EmbeddedEngine: Engine {
-    private let options: EngineOptions
-    private let services: EngineServices
+    let options: EngineOptions
+    let services: EngineServices
 
     /// - Parameters:
     ///   - state: Open and locked; it stays the caller's to close, after ``close()``.
@@ -144,7 +145,7 @@ final class EmbeddedEngine: Engine {
     }
 
     /// Claims a pipeline's state and opens its journal.
-    private func openJournal(_ name: String) throws(EngineError) -> Journal {
+    func openJournal(_ name: String) throws(EngineError) -> Journal {
         try services.claim(name)
         do throws(EngineError) {
             return try storing { () throws(StoreError) in
@@ -156,7 +157,7 @@ final class EmbeddedEngine: Engine {
         }
     }
 
-    private func storing<T>(_ body: () throws(StoreError) -> T) throws(EngineError) -> T {
+    func storing<T>(_ body: () throws(StoreError) -> T) throws(EngineError) -> T {
         do throws(StoreError) {
             return try body()
         } catch {
@@ -171,34 +172,37 @@ final class EmbeddedEngine: Engine {
         var meta: CheckpointMeta?
         if let recovered { meta = try decode(recovered.meta) }
         services.topics.note(meta?.sinks ?? [], of: launch.spec.name)
+        if let meta { services.positions.note(meta, of: launch.spec.name) }
         let graph = try GraphBuilder.build(
             launch.spec, connectors: opening(launch.spec))
         do throws(EngineError) {
-            try recoverSinks(of: graph, meta)
+            try recoverSinks(of: graph, meta.map { renamingSinks(of: $0, launch.state) })
             let now = services.clock.wall()
             graph.context.clock = services.clock
             graph.context.now = now
             graph.context.rowsLeft = options.rowLimit
-            var dropped: [[UInt8]] = []
-            if launch.state == .keep, let recovered, let meta {
-                dropped = try restore(graph, recovered, meta, now: now)
+            var start = PipelineStart(epoch: meta?.epoch ?? 0)
+            if let recovered, let meta {
+                start.takeover = try restore(graph, launch, recovered, meta, now: now)
             }
             try loadTables(of: graph, now: now)
-            if launch.state == .anew, let recovered, let old = meta {
+            if case .anew = launch.state, let recovered, let old = meta {
                 // Last, as until here the state is as it was; and now, as whoever asked for it is
                 // told that it is done and asks for `keep` after a crash.
-                meta = try forget(recovered, old, keeping: old.sinks, in: journal)
+                start.epoch = try forget(recovered, old, keeping: old.sinks, in: journal).epoch
+            }
+            if case .change(_, let rebuilt?) = launch.state {
+                start.sinkChanges = rebuilt.sinkChanges
             }
             return EmbeddedPipeline(
-                launch, graph: graph, journal: journal, epoch: meta?.epoch ?? 0,
-                droppedNodes: dropped, services: services)
+                launch, graph: graph, journal: journal, start: start, services: services)
         } catch {
             for node in graph.sinks { node.sink.close() }
             throw error
         }
     }
 
-    private func opening(_ spec: PipelineSpec) -> GraphBuilder.ConnectorOpening {
+    func opening(_ spec: PipelineSpec) -> GraphBuilder.ConnectorOpening {
         if let standIns = options.standIns { return standIns(spec) }
         let existing = options.existingOutput
         let fileSystem = services.state.fileSystem
@@ -221,7 +225,7 @@ final class EmbeddedEngine: Engine {
     }
 
     /// Makes every sink equal to its token, whatever becomes of the state.
-    private func recoverSinks(
+    func recoverSinks(
         of graph: Graph, _ meta: CheckpointMeta?
     ) throws(EngineError) {
         let topics = services.topics.connection(for: graph.spec.name)
@@ -252,54 +256,7 @@ final class EmbeddedEngine: Engine {
         }
     }
 
-    /// Gives the graph back what the checkpoint has for its nodes.
-    ///
-    /// - Returns: The nodes of the checkpoint that the graph does not have.
-    private func restore(
-        _ graph: Graph, _ recovered: RecoveredState, _ meta: CheckpointMeta, now: Int64
-    ) throws(EngineError) -> [[UInt8]] {
-        var dropped: [[UInt8]] = []
-        for key in recovered.nodes {
-            let (name, part) = StateNode.split(key)
-            let operation = graph.stateful.first { $0.name == name }?.node.operation
-            let table = graph.tables.first { $0.spec.name == name }
-            let upserts = graph.sources.first { $0.spec.name == name }?.upserts
-            guard operation != nil || table != nil || upserts != nil else {
-                dropped.append(key)
-                continue
-            }
-            do throws(StateError) {
-                try recovered.forEachEntry(node: key) {
-                    (time, entryKey, value) throws(StateError) in
-                    let entry = StateEntry(
-                        part: part, time: time, key: entryKey.bindMemory(to: UInt8.self),
-                        value: value.bindMemory(to: UInt8.self))
-                    try table?.restore(entry)
-                    try operation?.restore(entry)
-                    try upserts?.restore(entry)
-                }
-            } catch {
-                throw EngineError(message: error.message, node: name, isTerminal: true)
-            }
-        }
-        for saved in meta.tables {
-            graph.tables.first { $0.spec.name == saved.name }?.restore(signature: saved.value)
-        }
-        graph.restoreFigures(meta)
-        for source in graph.sources {
-            guard let saved = meta.sources.first(where: { $0.name == source.spec.name }) else {
-                continue
-            }
-            do throws(ConnectorError) {
-                try source.restore(saved.splits, now: now)
-            } catch {
-                throw EngineError(error, node: source.spec.name)
-            }
-        }
-        return dropped
-    }
-
-    private func loadTables(of graph: Graph, now: Int64) throws(EngineError) {
+    func loadTables(of graph: Graph, now: Int64) throws(EngineError) {
         for table in graph.tables {
             do throws(ConnectorError) {
                 try table.load(now: now)
@@ -330,6 +287,7 @@ final class EmbeddedEngine: Engine {
     // MARK: Removing
 
     func removeState(of pipeline: String, output: OutputDisposition) throws(EngineError) {
+        services.positions.forget(pipeline)
         if output == .forget {
             let journal = try openJournal(pipeline)
             defer { services.release(pipeline) }
@@ -388,7 +346,7 @@ final class EmbeddedEngine: Engine {
         return meta
     }
 
-    private func decode(_ bytes: [UInt8]) throws(EngineError) -> CheckpointMeta {
+    func decode(_ bytes: [UInt8]) throws(EngineError) -> CheckpointMeta {
         do throws(StateError) {
             return try CheckpointMeta(decoding: bytes)
         } catch {

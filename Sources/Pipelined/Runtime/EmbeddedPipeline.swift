@@ -39,7 +39,10 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     // Lane.
     private var epoch: UInt64
-    private var droppedNodes: [[UInt8]]
+    /// What the first checkpoint does besides.
+    private var takeover: StateTakeover
+    private var sinkChanges: [String: [Batch]]
+    private var hasCommitted = false
     private var jobIsRunning = false
     private var jobIsLast = false
     private var isFinishing = false
@@ -49,25 +52,33 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     /// Slices end after this long, so that pipelines share the workers.
     private static let sliceMicros: Int64 = 20_000
+    /// A graph that takes over another one's state commits after this long.
+    private static let takeoverMicros: Int64 = 50_000
     /// Followed sources are looked at this often even if nothing tells of a change.
     private static let discoveryMicros: Int64 = 30_000_000
 
     init(
-        _ launch: PipelineLaunch, graph: Graph, journal: Journal, epoch: UInt64,
-        droppedNodes: [[UInt8]], services: EngineServices
+        _ launch: PipelineLaunch, graph: Graph, journal: Journal, start: PipelineStart,
+        services: EngineServices
     ) {
         self.launch = launch
         self.spec = launch.spec
         self.services = services
         self.graph = graph
         self.journal = journal
-        self.epoch = epoch
-        self.droppedNodes = droppedNodes
+        epoch = start.epoch
+        takeover = start.takeover
+        sinkChanges = start.sinkChanges
         // Starts are spread over the interval, so that many pipelines do not sync at once.
         let interval = launch.spec.settings.checkpointIntervalMicros
         let spread = Int64(launch.spec.name.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xffff })
-        nextCheckpointAt =
-            services.clock.monotonic() + interval / 2 + interval / 2 * spread / 65_536
+        let begin = services.clock.monotonic()
+        nextCheckpointAt = begin + interval / 2 + interval / 2 * spread / 65_536
+        // What another version has left becomes this one's with the first checkpoint: soon, and with
+        // some rows.
+        if takeover.isOwed {
+            nextCheckpointAt = min(nextCheckpointAt, begin + EmbeddedPipeline.takeoverMicros)
+        }
         publisher = StatusPublisher(graph: graph)
         publisher.publish(epoch: epoch, phase: .running)
     }
@@ -145,11 +156,14 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         cp_crash_context(spec.name, epoch)
         defer { cp_crash_context(nil, 0) }
         let start = services.clock.monotonic()
+        let begin = MonotonicClock.micros()
+        defer { publisher.busyMicros += MonotonicClock.micros() - begin }
         if hasNews.exchange(false, ordering: .acquiring) {
             nextDiscoveryAt = 0
             attachTaps()
         }
         takeJobResult(now: start)
+        giveSinkChanges()
         if jobIsLast && !jobIsRunning { return finish() }
         if let failure = graph.context.failure { return fail(failure) }
         if isStopRequested.load(ordering: .acquiring) { return stopSlice() }
@@ -161,6 +175,15 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         } catch {
             return fail(EngineError(error, node: nil))
         }
+    }
+
+    /// Brings what the version before has left in sinks to what this one's rows are.
+    private func giveSinkChanges() {
+        guard !sinkChanges.isEmpty else { return }
+        for node in graph.sinks {
+            for batch in sinkChanges[node.name] ?? [] { node.receive(batch, input: 0) }
+        }
+        sinkChanges = [:]
     }
 
     /// New files, changed tables.
@@ -189,7 +212,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         for table in graph.tables { table.sendWatermark(wallClock: wallClock) }
         for source in graph.sources { source.sendWatermark(wallClock: wallClock) }
         while true {
-            guard let (source, split) = furthestBehind(now: wallClock) else {
+            guard let (source, split) = graph.furthestBehind(now: wallClock) else {
                 for table in graph.tables { table.sendWatermark(wallClock: wallClock) }
                 for source in graph.sources { source.sendWatermark(wallClock: wallClock) }
                 if graph.hasEnded {
@@ -214,18 +237,6 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         }
     }
 
-    /// The source and split to read next: the one furthest behind in event time (rule 14 and DESIGN
-    /// §4), so that history merges.
-    private func furthestBehind(now: Int64) -> (SourceNode, SourceNode.Split)? {
-        var best: (SourceNode, SourceNode.Split)?
-        for source in graph.sources {
-            guard let split = source.nextSplit(now: now) else { continue }
-            if let known = best, known.1.watermark.highest <= split.watermark.highest { continue }
-            best = (source, split)
-        }
-        return best
-    }
-
     private func outOfRows(wallClock: Int64) -> SliceOutcome {
         if let failure = graph.context.failure { return fail(failure) }
         if graph.hasEnded {
@@ -238,7 +249,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         publisher.publish(epoch: epoch, phase: .running)
         var wakesAt: Int64?
         func consider(_ time: Int64) { wakesAt = min(wakesAt ?? time, time) }
-        if graph.hasChanged && !jobIsRunning { consider(nextCheckpointAt) }
+        if graph.hasChanged || !takeover.isEmpty, !jobIsRunning { consider(nextCheckpointAt) }
         if graph.sources.contains(where: { !$0.source.isBounded }) { consider(nextDiscoveryAt) }
         let toMonotonic = monotonic - wallClock
         if let tick = graph.nextTickAt, !jobIsRunning {
@@ -265,7 +276,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         nextCheckpointAt = now + interval
         graph.tick(now: services.clock.wall())
         if graph.context.failure != nil { return }
-        guard isLast || graph.hasChanged || !droppedNodes.isEmpty else { return }
+        guard isLast || graph.hasChanged || !takeover.isEmpty else { return }
         if let limit = spec.settings.memoryBytesMax, graph.stateSize.bytes > limit {
             graph.context.fail(
                 EngineError(
@@ -288,10 +299,10 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         let wallClock = services.clock.wall()
         let job = CheckpointJob(
             journal: journal, cuts: cuts, changes: graph.captureState(),
-            droppedNodes: droppedNodes,
+            takeover: takeover,
             meta: graph.checkpointMeta(
                 epoch: epoch, generation: launch.generation, at: wallClock))
-        droppedNodes = []
+        takeover = StateTakeover()
         graph.clearChanged()
         graph.context.now = wallClock
         jobIsRunning = true
@@ -303,6 +314,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
             var result = JobResult(error: nil, micros: 0)
             do throws(EngineError) {
                 try job.run()
+                services.positions.note(job.meta, of: spec.name)
             } catch {
                 result.error = error
             }
@@ -326,6 +338,10 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
             return
         }
         publisher.noteCheckpoint(epoch: epoch, micros: result.micros)
+        if !hasCommitted {
+            hasCommitted = true
+            services.blocking.submit(launch.onCommit)
+        }
         // A checkpoint that takes more than half of the interval stretches it.
         nextCheckpointAt = max(nextCheckpointAt, now + result.micros)
     }
@@ -340,7 +356,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     private func stopSlice() -> SliceOutcome {
         if skipsLastCheckpoint.load(ordering: .acquiring) && !jobIsRunning { return finish() }
-        if !graph.hasChanged && !jobIsRunning && droppedNodes.isEmpty { return finish() }
+        if !graph.hasChanged && !jobIsRunning && takeover.isEmpty { return finish() }
         return checkpointAndWait(isLast: true)
     }
 

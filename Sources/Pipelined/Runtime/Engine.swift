@@ -9,6 +9,15 @@ protocol Engine: AnyObject, Sendable {
     /// - Throws: ``EngineError``; nothing runs then and no state has changed.
     func start(_ launch: PipelineLaunch) throws(EngineError) -> any RunningPipeline
 
+    /// Begins to build the state of a new version of a pipeline from history, beside whatever runs.
+    ///
+    /// Blocks for as long as opening sources and reading tables takes.
+    /// - Throws: ``EngineError`` where history is no longer there.
+    func rebuild(_ launch: RebuildLaunch) throws(EngineError) -> any RunningRebuild
+
+    /// Which generation of a pipeline made its last checkpoint; nil where there is none.
+    func committedGeneration(of pipeline: String) throws(EngineError) -> Int?
+
     /// Says which pipelines run or are to run, so that readers need not wait for what others write.
     func expect(_ pipelines: Set<String>)
 
@@ -24,14 +33,58 @@ struct PipelineLaunch: Sendable {
     var spec: PipelineSpec
     /// Counts the specs of this name that were accepted, from 1.
     var generation: Int
-    /// What becomes of state that is there: kept, or begun anew (positions too).
-    var state: StateDisposition
+    var state: StateTransition
+    /// Called once, on any thread, when a first checkpoint has made the state this version's.
+    var onCommit: @Sendable () -> Void = {}
     /// Called once, on any thread, when the pipeline has ended of itself or failed; not after `stop`.
     var onExit: @Sendable (PipelineExit) -> Void
 }
 
-enum StateDisposition: String, Sendable {
-    case keep, anew
+/// What becomes of state that is there when a pipeline starts.
+enum StateTransition: Sendable {
+    /// It is this version's.
+    case keep
+    /// It goes, positions too.
+    case anew
+    /// It is an earlier version's, of which some goes on and some has been rebuilt.
+    case change(StateChange, rebuilt: RebuiltState?)
+}
+
+/// A new version of a pipeline whose state is to be built.
+struct RebuildLaunch: Sendable {
+    var spec: PipelineSpec
+    /// What runs, or ran last; nil where that cannot be known any more.
+    var former: PipelineSpec?
+    var change: StateChange
+    /// Where history begins, of sources that no longer have all of it; nil where all is wanted.
+    var replayFrom: TopicPosition?
+    /// Called once, on any thread, when it has read as far as the other version.
+    var onCaughtUp: @Sendable () -> Void
+    /// Called once, on any thread; not after `cancel` and `finish`.
+    var onFailure: @Sendable (EngineError) -> Void
+}
+
+/// A rebuild under way. All calls are safe from any thread.
+protocol RunningRebuild: AnyObject, Sendable {
+    var status: RebuildStatus { get }
+
+    /// Reads on to what the other version, which has been stopped, committed last, and hands over
+    /// the state. Blocks.
+    ///
+    /// - Throws: ``EngineError``, also after `timeoutMicros`; the rebuild has ended then.
+    func finish(timeoutMicros: Int64) throws(EngineError) -> RebuiltState
+
+    func cancel()
+}
+
+struct RebuildStatus: Equatable, Sendable {
+    /// Monotonic clock, microseconds.
+    var startedAt: Int64 = 0
+    var rows: Int64 = 0
+    /// How much of history has been read, 0...1; nil where that is not known.
+    var share: Double?
+    var microsLeft: Int64?
+    var isCaughtUp = false
 }
 
 /// What becomes of the rows that a pipeline's file sinks have written when its state goes.
@@ -92,8 +145,13 @@ struct PipelineStatus: Sendable {
     var rowsPerSecond: Double = 0
     var rowsRead: Int64 = 0
     var bytesRead: Int64 = 0
+    /// Time that its lane has been at work since it was started, and the rows of that time.
+    var busyMicros: Int64 = 0
+    var rowsReadHere: Int64 = 0
     /// The lowest watermark of the sources; nil before the first row.
     var watermark: Int64?
+    /// The source that holds the watermark back, where there are several and one does.
+    var heldBy: String?
     /// Input that is there and not yet read, bytes (files) or rows.
     var lag: Int64 = 0
     var stateEntries: Int = 0
@@ -142,6 +200,11 @@ struct NodeStatus: Sendable {
     var forgotten: Int64 = 0
     var invalid: Int64 = 0
     var stateEntries: Int = 0
+    var stateBytes: Int = 0
+    /// Rows that came in per second, over the last seconds.
+    var rowsPerSecond: Double = 0
+    /// What its verb has reached; nil before the first row.
+    var watermark: Int64?
 }
 
 struct SinkStatus: Sendable {

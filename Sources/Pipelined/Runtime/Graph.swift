@@ -33,6 +33,18 @@ final class Graph {
             || tables.contains(where: \.hasChanged)
     }
 
+    /// The source and split to read next: the one furthest behind in event time (rule 14 and DESIGN
+    /// §4), so that history merges.
+    func furthestBehind(now: Int64) -> (SourceNode, SourceNode.Split)? {
+        var best: (SourceNode, SourceNode.Split)?
+        for source in sources {
+            guard let split = source.nextSplit(now: now) else { continue }
+            if let known = best, known.1.watermark.highest <= split.watermark.highest { continue }
+            best = (source, split)
+        }
+        return best
+    }
+
     /// Has the operators give what is due by the clock, before a checkpoint is cut.
     func tick(now: Int64) {
         for (_, node) in stateful { node.tick(now: now) }

@@ -13,6 +13,8 @@ final class SourceNode {
         var isIdle = false
         /// When rows last came, wall clock.
         var lastRowsAt: Int64
+        /// The position of its first row as a checkpoint has it.
+        var savedBeginning: [UInt8] = []
         /// Not worth asking before this or a change of what it watches, `.max` for the latter alone;
         /// nil when it had rows the last time it was asked.
         var waitsUntil: Int64?
@@ -83,10 +85,18 @@ final class SourceNode {
                 known.watermark.highest = state.highest
                 known.hasEnded = state.hasEnded
                 known.isIdle = state.isIdle
+                known.savedBeginning = state.beginning
             }
             takeStatedWatermark(of: known)
             splits.append(known)
         }
+    }
+
+    /// Opens the splits of a checkpoint at their beginnings.
+    func replay(_ saved: [CheckpointMeta.Split], now: Int64) throws(ConnectorError) {
+        let opened = try source.replay(
+            saved.map { SplitPosition(id: $0.id, bytes: $0.beginning) })
+        for split in opened { splits.append(makeSplit(split, now: now)) }
     }
 
     /// The writer's watermark stands in for what the times tell, where rows keep their stored time.
@@ -111,7 +121,9 @@ final class SourceNode {
                 let position = split.split.position()
                 return CheckpointMeta.Split(
                     id: position.id, position: position.bytes, highest: split.watermark.highest,
-                    hasEnded: split.hasEnded, isIdle: split.isIdle)
+                    hasEnded: split.hasEnded, isIdle: split.isIdle,
+                    beginning: split.savedBeginning.isEmpty
+                        ? split.split.beginning?.bytes ?? [] : split.savedBeginning)
             })
     }
 
@@ -257,6 +269,13 @@ final class SourceNode {
                 if wallClock - split.lastRowsAt >= timeout { split.isIdle = true }
             }
         }
+        passWatermark()
+    }
+
+    /// Sends the watermark on while history is read: no split is silent then, whatever the clock says.
+    func sendReplayedWatermark() { passWatermark() }
+
+    private func passWatermark() {
         let current = max(watermark, sentWatermark)
         guard current != sentWatermark || isIdle != sentIdle else { return }
         sentWatermark = current

@@ -13,10 +13,15 @@ final class StatusPublisher: @unchecked Sendable {
     private var history: [(at: Int64, rows: Int64)] = []
     /// How far each source was, by its name, over the last seconds.
     private var reading: [String: [(at: Int64, done: Int64)]] = [:]
+    /// How many rows had come into each node, by its name, over the last seconds.
+    private var nodeRows: [String: [(at: Int64, rows: Int64)]] = [:]
     private var checkpointEpoch: UInt64 = 0
     private var checkpointAt: Int64?
     private var checkpointMicros: Int64 = 0
     private var failure: EngineError?
+    /// Time that the lane has spent at work.
+    var busyMicros: Int64 = 0
+    private let rowsAtStart: Int64
 
     /// At most this often: a status costs a few microseconds.
     private static let intervalMicros: Int64 = 100_000
@@ -24,6 +29,7 @@ final class StatusPublisher: @unchecked Sendable {
 
     init(graph: Graph) {
         self.graph = graph
+        rowsAtStart = graph.sources.reduce(0) { $0 + $1.counters.rowsOut }
         var status = PipelineStatus()
         status.startedAt = WallClock.micros()
         published = Mutex(status)
@@ -41,7 +47,10 @@ final class StatusPublisher: @unchecked Sendable {
     func current() -> PipelineStatus {
         var status = published.withLock { $0 }
         let age = MonotonicClock.micros() - publishedAt.load(ordering: .relaxed)
-        if age > StatusPublisher.rateMicros { status.rowsPerSecond = 0 }
+        if age > StatusPublisher.rateMicros {
+            status.rowsPerSecond = 0
+            for index in status.nodes.indices { status.nodes[index].rowsPerSecond = 0 }
+        }
         return status
     }
 
@@ -69,8 +78,17 @@ final class StatusPublisher: @unchecked Sendable {
                 microsLeft: microsLeft(source.spec.name, progress, now: now))
         }
         status.rowsRead = graph.sources.reduce(0) { $0 + $1.counters.rowsOut }
+        status.busyMicros = busyMicros
+        status.rowsReadHere = status.rowsRead - rowsAtStart
         status.bytesRead = graph.sources.reduce(0) { $0 + $1.bytesRead }
         status.watermark = graph.sources.map(\.sentWatermark).min().flatMap { known($0) }
+        let open = status.sources.filter { !$0.isEnded }
+        if open.count > 1,
+            let first = open.min(by: { ($0.watermark ?? .min) < ($1.watermark ?? .min) }),
+            open.contains(where: { $0.watermark != first.watermark })
+        {
+            status.heldBy = first.name
+        }
         status.lag = status.sources.reduce(0) { $0 + max(0, ($1.total ?? $1.done) - $1.done) }
         status.nodes = graph.counters.map { counters in
             let operation = graph.stateful.first { $0.name == counters.name }?.node.operation
@@ -78,7 +96,11 @@ final class StatusPublisher: @unchecked Sendable {
                 name: counters.name, rowsIn: counters.rowsIn, rowsOut: counters.rowsOut,
                 late: counters.late, unmatched: counters.unmatched,
                 forgotten: (operation as? AsOfJoin)?.forgottenCount ?? 0,
-                invalid: counters.invalid, stateEntries: operation?.stateSize.entries ?? 0)
+                invalid: counters.invalid, stateEntries: operation?.stateSize.entries ?? 0,
+                stateBytes: operation?.stateSize.bytes ?? 0,
+                rowsPerSecond: nodeRate(counters, now: now),
+                watermark: graph.nodes.first { $0.counters === counters && $0.isVerb }
+                    .flatMap { known($0.watermark) })
         }
         status.sinks = graph.sinks.map { sink in
             let written = sink.sink.written
@@ -115,6 +137,17 @@ final class StatusPublisher: @unchecked Sendable {
         else { return nil }
         let rate = Double(progress.done - first.done) / Double(now - first.at)
         return Int64(min(Double(total - progress.done) / rate, 1e15))
+    }
+
+    private func nodeRate(_ counters: NodeCounters, now: Int64) -> Double {
+        var points = nodeRows[counters.name] ?? []
+        points.append((now, counters.rowsIn))
+        while points.count > 2 && now - points[1].at >= StatusPublisher.rateMicros {
+            points.removeFirst()
+        }
+        nodeRows[counters.name] = points
+        guard let first = points.first, now > first.at else { return 0 }
+        return Double(counters.rowsIn - first.rows) * 1e6 / Double(now - first.at)
     }
 
     private func known(_ watermark: Int64) -> Int64? { watermark == .min ? nil : watermark }

@@ -113,13 +113,22 @@ final class WorkerPool: Sendable {
             return due
         }
         for ticket in due { wake(ticket) }
-        while let ticket = queue.withLock({ $0.pop() }) {
-            sleeping.withLock { $0.removeAll { $0 === ticket } }
-            ticket.wakesAt.withLock { $0 = nil }
-            run(ticket)
-        }
+        runIfWithoutThreads()
         let next = sleeping.withLock { $0.compactMap { $0.wakesAt.withLock { $0 } }.min() }
         return next.map { max($0, now + 1) }
+    }
+
+    /// In a pool without threads, runs what was woken: for who is about to wait for it.
+    func runIfWithoutThreads() {
+        guard threadCount == 0 else { return }
+        while let ticket = queue.withLock({ $0.pop() }) { runNow(ticket) }
+    }
+
+    /// Runs a ticket of a pool without threads.
+    private func runNow(_ ticket: Ticket) {
+        sleeping.withLock { $0.removeAll { $0 === ticket } }
+        ticket.wakesAt.withLock { $0 = nil }
+        run(ticket)
     }
 
     private func enqueue(_ ticket: Ticket) {

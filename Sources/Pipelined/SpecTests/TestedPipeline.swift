@@ -79,10 +79,18 @@ final class TestedPipeline {
 
     /// Goes on with another version of the spec, whose state is what the controller would keep.
     func upgrade(to next: PipelineSpec) throws(EngineError) {
+        let former = prepared(spec)
+        let prepared = prepared(next)
+        let change = StateChange(
+            from: PipelineMeaning(former), to: PipelineMeaning(prepared),
+            rules: ChangeRules(prepared))
+        if let refusal = change.refusal {
+            throw EngineError(
+                message: "cannot upgrade: \(refusal)", node: nil, isTerminal: true)
+        }
         try stop()
-        let decision = StateDecision(from: PipelineMeaning(spec), to: PipelineMeaning(next))
         spec = next
-        try start(decision.disposition)
+        try start(.change(change, rebuilt: try rebuild(prepared, former, change)))
     }
 
     /// Gives rows; tables have theirs before sources are read.
@@ -147,12 +155,26 @@ final class TestedPipeline {
 
     // MARK: Start and stop
 
-    private func start(_ disposition: StateDisposition) throws(EngineError) {
+    /// Reads history once more for what cannot be kept; nil where there is nothing of the kind.
+    private func rebuild(
+        _ spec: PipelineSpec, _ former: PipelineSpec, _ change: StateChange
+    ) throws(EngineError) -> RebuiltState? {
+        guard change.isRebuild else { return nil }
+        let rebuild = try engine.rebuild(
+            RebuildLaunch(
+                spec: spec, former: former, change: change,
+                replayFrom: spec.settings.replayFrom, onCaughtUp: {},
+                onFailure: { [connections] in connections.note($0) }))
+        try settle()
+        return try rebuild.finish(timeoutMicros: 0)
+    }
+
+    private func start(_ state: StateTransition) throws(EngineError) {
         generation += 1
-        let prepared = prepared()
+        let prepared = prepared(spec)
         let started = try engine.start(
             PipelineLaunch(
-                spec: prepared, generation: generation, state: disposition,
+                spec: prepared, generation: generation, state: state,
                 onExit: { [connections] exit in
                     if case .failed(let error) = exit { connections.note(error) }
                 }))
@@ -169,7 +191,7 @@ final class TestedPipeline {
     }
 
     /// The spec with nothing that would look outside, and with a sink for each port that is observed.
-    private func prepared() -> PipelineSpec {
+    private func prepared(_ spec: PipelineSpec) -> PipelineSpec {
         var prepared = spec
         for index in prepared.tables.indices {
             guard case .file(var options) = prepared.tables[index].connector else { continue }

@@ -182,8 +182,8 @@ package struct JournalRecordBuilder: Sendable {
         blocks.flagLast(.commits)
     }
 
-    /// Makes the record's changes in a state.
-    func apply(to state: inout RecoveredState) {
+    /// Makes the record's changes in a state that is kept in memory.
+    package func apply(to state: inout RecoveredState) {
         var whole = complete()
         whole.close()
         // The payloads were made here, so that there is nothing wrong with them.

@@ -6,6 +6,9 @@ package struct RecoveredState: Sendable {
     private var numbers: [[UInt8]: Int] = [:]
     private var tables: [EntryTable] = []
 
+    /// Nothing.
+    package init() {}
+
     /// The nodes that have entries, in the order of their bytes.
     package var nodes: [[UInt8]] {
         numbers.filter { tables[$0.value].count > 0 }.keys

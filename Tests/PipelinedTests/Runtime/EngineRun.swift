@@ -14,7 +14,7 @@ struct EngineRun {
     var statePath: String
     var commitsEachBatch = true
     var existing = ExistingOutput.refuse
-    var state = StateDisposition.keep
+    var state = StateTransition.keep
     var secondsMax: Int64 = 60
 
     enum Outcome {

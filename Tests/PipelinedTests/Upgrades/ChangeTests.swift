@@ -1,0 +1,313 @@
+import Config
+import TestSupport
+import Testing
+
+@testable import Pipelined
+
+/// Changes of a spec as the controller carries them out, with an engine that runs nothing.
+@Suite("Changes under the controller")
+struct ChangeTests {
+    private func harness(_ text: String = "a 1") throws -> ControllerHarness {
+        let test = try ControllerHarness()
+        try test.folder.writeSpec(text, to: "a.yaml")
+        test.settle()
+        return test
+    }
+
+    private func write(_ text: String, _ test: ControllerHarness) throws {
+        try test.folder.writeSpec(text, to: "a.yaml")
+        test.look()
+    }
+
+    private func error(_ message: String, isTerminal: Bool = false) -> EngineError {
+        EngineError(message: message, node: nil, isTerminal: isTerminal)
+    }
+
+    @Test(
+        "the version before runs until the rebuild has caught up; then the new one takes its state")
+    func rebuild() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildsWait = true }
+        try write("a 2 hourly", test)
+        #expect(test.engine.launches.count == 1)
+        #expect(test.phase("a") == .upgrading)
+        #expect(test.view.pipelines["a"]?.conditions[.reconciling].reason == "Rebuilding")
+        #expect(test.view.pipelines["a"]?.conditions[.ready].isTrue == true)
+        let rebuild = try #require(test.engine.state.withLock { $0.rebuilds.last })
+        #expect(rebuild.launch.former?.name == "a")
+        rebuild.catchUp()
+        test.settle()
+        #expect(test.engine.launches.last?.state.words == "counts rebuilt")
+        #expect(test.phase("a") == .running)
+        #expect(test.view.pipelines["a"]?.observedGeneration == 2)
+        #expect(test.engine.state.withLock { $0.overlaps } == 0)
+    }
+
+    @Test("a rebuild that nobody wants any more is given up")
+    func takenBack() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildsWait = true }
+        try write("a 2 hourly", test)
+        let first = try #require(test.engine.state.withLock { $0.rebuilds.last })
+        try write("a 1", test)
+        #expect(first.isCancelled.withLock { $0 })
+        #expect(test.engine.launches.count == 1)
+        #expect(test.phase("a") == .running)
+        #expect(test.view.pipelines["a"]?.observedGeneration == 3)
+        // Another change in its place is another rebuild.
+        try write("a 2 daily", test)
+        let second = try #require(test.engine.state.withLock { $0.rebuilds.last })
+        try write("a 2 weekly", test)
+        #expect(second.isCancelled.withLock { $0 })
+        #expect(test.engine.state.withLock { $0.rebuilds.count } == 3)
+        // Late news of one that was given up changes nothing.
+        second.catchUp()
+        test.settle()
+        #expect(test.engine.launches.count == 1)
+    }
+
+    @Test("a rebuild that fails leaves the version before, with the reason, and is tried again")
+    func rebuildFails() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildRefusal = error("cannot read the history of x") }
+        try write("a 2 hourly", test)
+        #expect(test.phase("a") == .running)
+        #expect(test.view.pipelines["a"]?.message.hasPrefix("cannot read the history of x") == true)
+        #expect(test.engine.launches.count == 1)
+        #expect(test.view.pipelines["a"]?.applies.last?.result == .rolledBack)
+        test.engine.state.withLock { $0.rebuildRefusal = nil }
+        test.advance(millis: 2000)
+        #expect(test.view.pipelines["a"]?.observedGeneration == 2)
+        #expect(test.view.pipelines["a"]?.message == "")
+    }
+
+    @Test("what is gone for good waits for another policy")
+    func terminalRebuild() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildRefusal = error("cannot: gone", isTerminal: true) }
+        try write("a 2 hourly", test)
+        test.advance(millis: 10_000)
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].isTrue == true)
+        #expect(test.engine.state.withLock { $0.rebuilds.isEmpty })
+        try write("a 2 hourly discard", test)
+        #expect(test.engine.launches.last?.state.words == "counts anew")
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].isTrue == false)
+    }
+
+    @Test("a new version that fails before its first checkpoint puts the one before back")
+    func probation() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.slow = ["a"] }
+        try write("a 2", test)
+        #expect(test.phase("a") == .upgrading)
+        #expect(test.view.pipelines["a"]?.conditions[.reconciling].reason == "Probation")
+        test.engine.end("a", .failed(error("cannot go on", isTerminal: true)))
+        test.settle()
+        #expect(test.engine.launches.map(\.generation) == [1, 2, 1])
+        #expect(test.engine.launches.last?.state.words == "keep")
+        #expect(test.phase("a") == .running)
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].reason == "RolledBack")
+        #expect(test.store.entries["a"]?.record.takeover == nil)
+        #expect(test.store.entries["a"]?.record.applied?.generation == 1)
+        // Another spec is tried at once.
+        test.engine.state.withLock { $0.slow = [] }
+        try write("a 3", test)
+        #expect(test.view.pipelines["a"]?.observedGeneration == 3)
+        #expect(test.store.entries["a"]?.record.applied?.generation == 3)
+    }
+
+    @Test("a change that comes in the midst of a probation waits for its end")
+    func changeOnProbation() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.slow = ["a"] }
+        try write("a 2", test)
+        try write("a 3", test)
+        #expect(test.engine.launches.count == 2)
+        let running = try #require(test.engine.state.withLock { $0.running["a"] })
+        test.engine.state.withLock { $0.slow = [] }
+        running.commit()
+        test.settle()
+        #expect(test.engine.launches.map(\.generation) == [1, 2, 3])
+        #expect(test.store.entries["a"]?.record.previous?.generation == 2)
+    }
+
+    @Test("after a crash the journal says whose the state is", arguments: [false, true])
+    func crash(hadCommitted: Bool) throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.slow = ["a"] }
+        try write("a 2 hourly", test)
+        #expect(test.store.entries["a"]?.record.takeover?.spec.generation == 2)
+        // The daemon dies on probation; the catalog says that a change was under way.
+        test.engine.state.withLock { state in
+            state.committed["a"] = hadCommitted ? 2 : 1
+            state.slow = []
+        }
+        let before = test.engine.launches.count
+        try test.restart()
+        test.settle()
+        test.advance(millis: 500)
+        let launches = test.engine.launches.dropFirst(before)
+        if hadCommitted {
+            #expect(launches.map(\.generation) == [2])
+            #expect(launches.last?.state.words == "keep")
+        } else {
+            // The version before runs while the state is built, once more.
+            #expect(launches.map(\.generation) == [1, 2])
+            #expect(launches.last?.state.words == "counts rebuilt")
+        }
+        #expect(test.store.entries["a"]?.record.takeover == nil)
+        #expect(test.store.entries["a"]?.record.applied?.generation == 2)
+    }
+
+    @Test("a refused change leaves the version before, over restarts of the daemon")
+    func refuse() throws {
+        let test = try harness()
+        try write("a 2 hourly refuse", test)
+        #expect(test.engine.launches.count == 1)
+        let view = try #require(test.view.pipelines["a"])
+        #expect(view.conditions[.stalled].reason == "ChangeRefused")
+        #expect(view.message.contains("'counts' would lose its state"))
+        #expect(view.conditions[.ready].isTrue)
+        try test.restart()
+        test.settle()
+        test.advance(millis: 500)
+        #expect(test.engine.launches.map(\.generation) == [1, 1])
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].reason == "ChangeRefused")
+        // What keeps its state is let through.
+        try write("a 3 refuse", test)
+        #expect(test.engine.launches.last?.generation == 3)
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].isTrue == false)
+    }
+
+    @Test("a change waits for approval of exactly its plan")
+    func approve() throws {
+        let test = try harness("a 1 manual")
+        #expect(test.engine.launches.count == 1)
+        try write("a 2 manual", test)
+        #expect(test.engine.launches.count == 1)
+        #expect(test.view.pipelines["a"]?.conditions[.reconciling].reason == "AwaitingApproval")
+        let plan = try #require(test.view.pipelines["a"]?.pendingPlan)
+        #expect(test.view.pipelines["a"]?.message.contains("--plan \(plan)") == true)
+        guard case .refused(let message) = test.command(.approve("a", plan: "0123456789ab")) else {
+            Issue.record("a wrong plan is approved")
+            return
+        }
+        #expect(message.contains(plan))
+        // Another spec is another plan; the old one's approval is stale.
+        try write("a 3 manual", test)
+        guard case .refused = test.command(.approve("a", plan: plan)) else {
+            Issue.record("a stale plan is approved")
+            return
+        }
+        let next = try #require(test.view.pipelines["a"]?.pendingPlan)
+        #expect(next != plan)
+        guard case .done = test.command(.approve("a", plan: next)) else {
+            Issue.record("the plan is not approved")
+            return
+        }
+        #expect(test.engine.launches.last?.generation == 3)
+        #expect(test.view.pipelines["a"]?.pendingPlan == nil)
+        // A spec that would do away with the approval needs it once more.
+        try write("a 4", test)
+        #expect(test.engine.launches.last?.generation == 3)
+        // An approval lasts over a restart of the daemon.
+        try test.restart()
+        test.settle()
+        test.advance(millis: 500)
+        let last = try #require(test.view.pipelines["a"]?.pendingPlan)
+        _ = test.command(.approve("a", plan: last))
+        #expect(test.engine.launches.last?.generation == 4)
+    }
+
+    @Test("a rollback holds until the file changes, over restarts of the daemon")
+    func rollback() throws {
+        let test = try harness()
+        guard case .refused = test.command(.rollback("a")) else {
+            Issue.record("there is nothing to go back to")
+            return
+        }
+        try write("a 2", test)
+        guard case .done = test.command(.rollback("a")) else {
+            Issue.record("not rolled back")
+            return
+        }
+        #expect(test.engine.launches.last?.spec.description == "1w")
+        #expect(test.engine.launches.last?.generation == 3)
+        #expect(test.view.pipelines["a"]?.pinnedGeneration == 1)
+        try test.restart()
+        test.settle()
+        test.advance(millis: 500)
+        #expect(test.engine.launches.last?.spec.description == "1w")
+        try write("a 3", test)
+        #expect(test.engine.launches.last?.spec.description == "3w")
+        #expect(test.view.pipelines["a"]?.pinnedGeneration == nil)
+    }
+
+    @Test("a pause is kept, and says who asked and when")
+    func pause() throws {
+        let test = try harness()
+        test.command(.pause("a", by: "ada"))
+        #expect(test.phase("a") == .paused)
+        #expect(test.view.pipelines["a"]?.message.hasPrefix("paused by ada at ") == true)
+        try write("a 2", test)
+        try test.restart()
+        test.settle()
+        #expect(test.view.pipelines["a"]?.pausedBy == "ada")
+        #expect(test.engine.names.isEmpty)
+        test.command(.resume("a"))
+        #expect(test.engine.launches.last?.generation == 2)
+        #expect(test.view.pipelines["a"]?.pausedBy == nil)
+    }
+
+    @Test("a rebuild that a person asks for takes over under the same generation")
+    func forced() throws {
+        let test = try harness()
+        guard case .done(let changes) = test.command(.rebuild("a", from: nil)) else {
+            Issue.record("not rebuilt")
+            return
+        }
+        // It is answered once it has begun: it may take long.
+        #expect(changes.map(\.action) == ["rebuild"])
+        #expect(test.engine.launches.map(\.generation) == [1, 1])
+        #expect(test.engine.launches.last?.state.words == "counts rebuilt")
+        guard case .notFound = test.command(.rebuild("b", from: nil)) else {
+            Issue.record("there is no such pipeline")
+            return
+        }
+    }
+
+    @Test("no more rebuilds at once than there is room for, and all come to their turn")
+    func bounded() throws {
+        let test = try ControllerHarness()
+        for index in 0..<30 { try test.folder.writeSpec("p\(index) 1", to: "p\(index).yaml") }
+        test.settle()
+        test.engine.state.withLock { $0.rebuildsWait = true }
+        for index in 0..<30 {
+            try test.folder.writeSpec("p\(index) 1 hourly", to: "p\(index).yaml")
+        }
+        test.look()
+        #expect(test.engine.state.withLock { $0.rebuilds.count } == 8)
+        test.engine.state.withLock { $0.rebuildsWait = false }
+        for rebuild in test.engine.state.withLock({ $0.rebuilds }) { rebuild.catchUp() }
+        test.settle()
+        test.advance(millis: 500)
+        #expect(test.engine.launches.count == 60)
+        #expect(test.engine.state.withLock { $0.overlaps } == 0)
+        #expect(test.view.hasConverged)
+    }
+
+    @Test("everything stops while a rebuild is under way")
+    func drain() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildsWait = true }
+        try write("a 2 hourly", test)
+        guard case .done = test.command(.drain) else {
+            Issue.record("not drained")
+            return
+        }
+        #expect(test.engine.names.isEmpty)
+        #expect(
+            test.engine.state.withLock { $0.rebuilds.allSatisfy { $0.isCancelled.withLock { $0 } } }
+        )
+    }
+}
