@@ -386,6 +386,59 @@ struct SpecTestUpgradeTests {
         #expect(try failures(text, files: ["next.yaml": next]) == [[]])
     }
 
+    /// Totals by id over rows that are big enough, in a sink that is written by key.
+    private static func totals(_ least: Int, settings: String = "", tests: String) -> String {
+        testedSpec(
+            steps: """
+                big: {from: events, where: amount >= \(least)}
+                totals:
+                  from: big
+                  aggregate: {group_by: [id], compute: {total: sum(amount)}}
+                """, sinks: "rows: {from: totals, stdout: {}, format: json, mode: upsert}",
+            tests: tests, more: settings)
+    }
+
+    @Test(
+        "go by what the new version says of changes",
+        arguments: [
+            (
+                "",
+                "rows: {changes: [ID_A, ID_B, {_op: delete, id: a}, {_op: upsert, id: b, total: 9}]}"
+            ),
+            ("settings: {on_change: discard}", "rows: [{id: a, total: 3}, {id: b, total: 5}]"),
+        ])
+    func policies(_ settings: String, _ expected: String) throws {
+        let next = Self.totals(4, settings: settings, tests: "[]")
+        let text = Self.totals(
+            0,
+            tests: """
+                - name: changes
+                  steps:
+                    - send: {events: [{id: a, amount: 3, at: 1}]}
+                    - send: {events: [{id: b, amount: 4, at: 2}]}
+                    - upgrade: next.yaml
+                    - send: {events: [{id: b, amount: 5, at: 3}]}
+                  expect:
+                    \(expected.replacing("ID_A", with: "{_op: upsert, id: a, total: 3}")
+                        .replacing("ID_B", with: "{_op: upsert, id: b, total: 4}"))
+                """)
+        #expect(try failures(text, files: ["next.yaml": next]) == [[]])
+    }
+
+    @Test("that are refused fail the test")
+    func refused() throws {
+        let next = Self.totals(4, settings: "settings: {on_change: refuse}", tests: "[]")
+        let text = Self.totals(
+            0,
+            tests: """
+                - name: changes
+                  steps: [{send: {events: [{id: a, amount: 3, at: 1}]}}, {upgrade: next.yaml}]
+                  expect: {rows: []}
+                """)
+        let failure = try #require(try failures(text, files: ["next.yaml": next]).first)
+        #expect(failure.last?.contains("cannot upgrade: ") == true, "\(failure)")
+    }
+
     @Test("read from the first row on where the state is another one")
     func anew() throws {
         let next = Self.version("{total: sum(amount), n: count(*)}", tests: "[]")
