@@ -2,13 +2,17 @@
 #define _GNU_SOURCE
 #endif
 #include "daemon.h"
+#include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -57,6 +61,22 @@ int cp_open_beneath(int directory, const char *path) {
 
 int cp_wake_descriptor(void) {
     return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int cp_clone_file(int source, int target) {
+    return ioctl(target, FICLONE, source);
+}
+
+int cp_pipe(int *ends) {
+    return pipe2(ends, O_CLOEXEC);
+}
+
+int cp_spawn_session_flag(void) {
+    return POSIX_SPAWN_SETSID;
+}
+
+int cp_sync_file_system(int descriptor) {
+    return syncfs(descriptor);
 }
 
 void cp_name_thread(const char *name) {

@@ -8,12 +8,21 @@ import Glibc
 /// STATE/catalog.journal/N.journal    what is known of each pipeline
 /// STATE/checkpoints/NAME/N.journal   a pipeline's state
 /// STATE/topics/NAME/PARTITION~N/     a topic's rows
+/// STATE/backup.note                  when the last backup was taken
+/// STATE/.backup/                     while one is: second names of files
+/// STATE/.restore/                    while a backup is restored, or where that was interrupted
 /// ```
 ///
 /// A full disk: a commit that throws `.full` leaves the journal fenced and the disk as full as it
 /// was. ``releaseReserve()`` then frees ``reserveBytes``, the journal is opened again, and the
 /// pipelines can commit and stop in good order. The reserve is taken again when there is room.
 package final class StateDirectory: Sendable {
+    /// The folders that are the state: what a backup has. All else belongs to one process.
+    static let kept = ["topics", "checkpoints", "catalog.journal"]
+    static let lockName = "LOCK"
+    static let stagingName = ".backup"
+    static let restoringName = ".restore"
+
     package let path: String
     package let fileSystem: any FileSystem
     private let lock: OpenFile
@@ -32,10 +41,13 @@ package final class StateDirectory: Sendable {
         reserveBytes: Int64 = 8 << 20
     ) throws(StoreError) -> StateDirectory {
         try createPath(path, fileSystem)
-        let file = try fileSystem.open("\(path)/LOCK", .create, permissions: 0o600)
+        let file = try fileSystem.open("\(path)/\(lockName)", .create, permissions: 0o600)
         do throws(StoreError) {
             guard try fileSystem.lock(file) else {
                 throw .locked(path, processID: try holder(of: file, fileSystem))
+            }
+            guard try fileSystem.status(path: "\(path)/\(restoringName)") == nil else {
+                throw .restoreInterrupted(path)
             }
             try writeHolder(processID, to: file, fileSystem)
             let state = StateDirectory(path, file, fileSystem, reserveBytes)
@@ -171,7 +183,31 @@ package final class StateDirectory: Sendable {
         }
     }
 
+    /// Whether the reserve is held.
+    package var hasReserve: Bool {
+        ((try? fileSystem.status(path: reserve)) ?? nil).map { $0.length >= reserveBytes } ?? false
+    }
+
     private var reserve: String { "\(path)/RESERVE" }
+
+    // MARK: - Backups
+
+    /// When the last backup was taken, microseconds since the epoch; nil where none is known of.
+    package var lastBackupAt: Int64? {
+        guard let bytes = try? fileSystem.readFile(backupNote, countMax: 64) else { return nil }
+        return Int64(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self))
+    }
+
+    /// Notes it. That it cannot be noted does not make the backup worse.
+    func noteBackup(at micros: Int64) {
+        do throws(StoreError) {
+            let file = try fileSystem.open(backupNote, .replace, permissions: 0o600)
+            defer { fileSystem.close(file) }
+            try fileSystem.write(file, at: 0, Array("\(micros)\n".utf8))
+        } catch {}
+    }
+
+    private var backupNote: String { "\(path)/backup.note" }
 
     // MARK: - Opening
 
@@ -179,6 +215,8 @@ package final class StateDirectory: Sendable {
         _ = try withReserve { () throws(StoreError) in
             try fileSystem.createDirectory(checkpoints, permissions: 0o700)
         }
+        // What a backup has left that was killed: names of files that have others.
+        try FolderRemoval.remove("\(path)/\(Self.stagingName)", fileSystem)
         // An earlier process may have been killed between creating a name and syncing it.
         try fileSystem.syncDirectory(checkpoints)
         try fileSystem.syncDirectory(path)
@@ -187,8 +225,7 @@ package final class StateDirectory: Sendable {
     }
 
     /// Creates the folder and those above it that are missing.
-    private static func createPath(_ path: String, _ fileSystem: any FileSystem) throws(StoreError)
-    {
+    static func createPath(_ path: String, _ fileSystem: any FileSystem) throws(StoreError) {
         if try fileSystem.status(path: path)?.kind == .directory { return }
         let parent = directory(of: path)
         if parent != path, parent != "." { try createPath(parent, fileSystem) }

@@ -99,6 +99,12 @@ struct ControlPageTests {
             }
             keys(try #require(result), &found)
         }
+        let target = JSONObject([("directory", .string(daemon.folder.path(of: "b")))])
+        let backup = try client.request("backup", target) { item in
+            keys(item, &found)
+            return true
+        }
+        keys(try #require(backup), &found)
         _ = try daemon.topics.catalog.apply(deadLetterTopic(of: "a"), isDocumented: false)
         try produce(client, &found)
         let topic = JSONObject([("name", "t")])

@@ -30,6 +30,36 @@ struct ServeConfigurationTests {
         #expect(configuration.allowEmpty)
     }
 
+    @Test("a repository to follow comes from the file or from flags, which go before it")
+    func git() {
+        let yaml = "git: {url: u, branch: b, path: ./p/, interval: 5m, verify_signatures: true}"
+        func configuration(_ values: [String: [String]]) -> (ServeConfiguration, String?) {
+            var configuration = ServeConfiguration { _ in nil }
+            #expect(configuration.take(yaml: Array(yaml.utf8), path: "pipelined.yaml").isEmpty)
+            var invocation = Invocation(command: "serve")
+            invocation.values = values
+            configuration.take(invocation)
+            return (configuration, configuration.gitProblem(invocation))
+        }
+        var expected = GitSource(url: "u", branch: "b", path: "p", intervalMicros: 300_000_000)
+        expected.verifiesSignatures = true
+        #expect(configuration([:]).0.git == expected)
+        #expect(configuration(["git": ["other"]]).0.git == GitSource(url: "other"))
+        expected.branch = "c"
+        #expect(configuration(["branch": ["c"]]).0.git == expected)
+        // Who names a directory wants that one.
+        #expect(configuration(["pipelines": ["here"]]).0.git == nil)
+        for (values, problem) in [
+            (["pipelines": ["a"], "git": ["u"]], "'--git' and '--pipelines' exclude each other"),
+            (["pipelines": ["a"], "path": ["u"]], "'--path' is about a repository"),
+            (["git": ["-u"]], "'--git' cannot be followed: it begins with '-'"),
+            (["branch": ["-u"]], "'--branch' is wrong: it is no name of a branch"),
+            (["path": ["/u"]], "'--path' is a folder below the root of the repository"),
+            (["interval": ["1ms"]], "'--interval' is at least 1s"),
+        ] { #expect(configuration(values).1?.hasPrefix(problem) == true, "\(values)") }
+        #expect(configuration(["git": ["u"], "path": ["."], "interval": ["1s"]]).1 == nil)
+    }
+
     @Test("systemd says where state and socket lie")
     func systemd() {
         let configuration = ServeConfiguration { name in
@@ -49,6 +79,35 @@ struct ServeConfigurationTests {
             ("allow_path: /srv\n", 1, "'allow_path' is a list of folders"),
             ("pipelines:\n", 1, "'pipelines' needs a value"),
             ("- a\n", 1, "pipelined.yaml is a mapping"),
+            ("git: specs.git\n", 1, "'git' is a mapping with 'url'"),
+            ("git:\n  branch: main\n", 1, "'git' needs 'url'"),
+            ("git:\n  url: x\n  brnch: main\n", 3, "unknown key 'brnch' of 'git'"),
+            (
+                "git: {url: 'ext::sh -c id'}\n", 1,
+                "'git.url' cannot be followed: transports that "
+                    + "run a program are not allowed"
+            ),
+            ("git: {url: x, branch: -b}\n", 1, "'git.branch' is wrong: it is no name of a branch"),
+            (
+                "git: {url: x, path: ../y}\n", 1,
+                "'git.path' is a folder below the root of the "
+                    + "repository"
+            ),
+            (
+                "git: {url: x, interval: 5}\n", 1,
+                "'git.interval' is a duration of at least 1s, "
+                    + "such as 30s"
+            ),
+            (
+                "git: {url: x, interval: 10ms}\n", 1,
+                "'git.interval' is a duration of at least 1s, "
+                    + "such as 30s"
+            ),
+            (
+                "git: {url: x, verify_signatures: 1}\n", 1,
+                "'git.verify_signatures' is true or "
+                    + "false"
+            ),
         ])
     func mistakes(_ yaml: String, _ line: Int, _ message: String) {
         var configuration = ServeConfiguration { _ in nil }

@@ -15,32 +15,54 @@ final class TestDaemon: Sendable {
     let logs = IngestLogs()
     private let state: StateDirectory
     private let requests: TopicRequests
+    private let backups: BackupRequests
     private let server: ControlServer
+    private let follower: GitFollower?
     private let events = FileEvents()
     private let pool = BlockingPool(threads: 2)
 
-    init(limits: ControlLimits = ControlLimits(), specs: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - directory: The directory of specs, below the folder; made if it is not there.
+    ///   - git: What is followed instead; its files lie in the folder `gitState`.
+    ///   - prepare: Puts into the folder what is there before the daemon.
+    init(
+        limits: ControlLimits = ControlLimits(), specs: [String: String] = [:],
+        directory: String = "specs", git: GitSource? = nil, state gitState: String? = nil,
+        prepare: (TemporaryFolder) throws -> Void = { _ in }
+    ) throws {
         let folder = try TemporaryFolder("daemon")
         self.folder = folder
-        let specsPath = folder.path(of: "specs")
-        mkdir(specsPath, 0o700)
+        try prepare(folder)
+        let controller = self.controller
+        let follower = git.map { source in
+            GitFollower(
+                source, state: gitState ?? folder.path,
+                log: Log(format: .logfmt, now: { 0 }, write: { _ in })
+            ) { controller.post(.followed($0)) }
+        }
+        self.follower = follower
+        let specsPath = follower?.folder ?? folder.path(of: directory)
+        if follower == nil { mkdir(specsPath, 0o700) }
         for (name, text) in specs { try folder.writeSpec(text, to: "specs/" + name) }
         socketPath = folder.path(of: "control.sock")
         state = try StateDirectory.open(
-            path: folder.path(of: "state"), fileSystem: SystemFileSystem(), reserveBytes: 4096)
+            path: folder.path(of: "state"), fileSystem: GatedFileSystem(SystemFileSystem()),
+            reserveBytes: 4096)
         topics = try TopicService.open(state)
         requests = TopicRequests(TopicMethods(topics: topics, logs: logs))
+        backups = BackupRequests(state)
         let identity = DaemonIdentity(
             processID: 1234, startedAt: 1_700_000_000_000_000, pipelinesFolder: "pipelines",
             stateFolder: ".pipelined")
         let server = ControlServer(
             socket: try ControlSocket.listen(at: socketPath, isGuarded: false),
-            handler: DaemonControl(controller: controller, identity: identity, topics: requests),
+            handler: DaemonControl(
+                controller: controller, identity: identity, topics: requests, backups: backups,
+                state: state, follower: follower),
             limits: limits)
         self.server = server
-        let controller = self.controller
         controller.onChange { server.notice() }
-        _ = events.subscribe(path: specsPath) { controller.post(.hint) }
+        if follower == nil { _ = events.subscribe(path: specsPath) { controller.post(.hint) } }
         server.start()
         let engine = self.engine
         let pool = self.pool
@@ -52,13 +74,18 @@ final class TestDaemon: Sendable {
                 reading: SpecLibrary.Reading(
                     load: loadTiny, conflicts: SpecReading.conflicts),
                 publish: { controller.publish($0) })
-            return ControllerLoop(around, ControllerOptions(folder: specsPath))
+            var options = ControllerOptions(folder: specsPath)
+            options.isFollowed = follower != nil
+            return ControllerLoop(around, options)
         }
+        follower?.start()
     }
 
     func close() {
+        follower?.close()
         server.close()
         requests.close()
+        backups.close()
         topics.close()
         state.close()
         controller.close()

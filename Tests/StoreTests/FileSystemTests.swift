@@ -90,6 +90,21 @@ struct FileSystemTests {
         files.close(second)
     }
 
+    @Test("a lock goes with its file although a program that is being started has it open too")
+    func lockAndChild() throws {
+        let (files, folder, keep) = try make(.real)
+        defer { withExtendedLifetime(keep) {} }
+        let first = try files.open("\(folder)/l", .create, permissions: 0o600)
+        #expect(try files.lock(first))
+        // What a child has between its beginning and the program that it runs.
+        let inherited = dup(first.descriptor)
+        defer { close(inherited) }
+        files.close(first)
+        let second = try files.open("\(folder)/l", .create, permissions: 0o600)
+        #expect(try files.lock(second))
+        files.close(second)
+    }
+
     @Test("errors name the path, the cause and what helps", arguments: Choice.allCases)
     func errors(choice: Choice) throws {
         let (files, folder, keep) = try make(choice)

@@ -25,6 +25,15 @@ int cp_open_beneath(int directory, const char *_Nonnull path);
 /// A non-blocking counter to wake a poll with (eventfd). Returns a descriptor, or -1.
 int cp_wake_descriptor(void);
 
+/// Makes a pipe that programs which are started do not inherit. Returns 0, or -1.
+int cp_pipe(int *_Nonnull ends);
+
+/// The flag of posix_spawn for a program in a session of its own (POSIX_SPAWN_SETSID).
+int cp_spawn_session_flag(void);
+
+/// Syncs all of the file system that a file lies in. Returns 0, or -1.
+int cp_sync_file_system(int descriptor);
+
 /// Names the calling thread for debuggers and `top -H`; 15 bytes of it are kept.
 void cp_name_thread(const char *_Nonnull name);
 

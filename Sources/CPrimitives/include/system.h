@@ -10,4 +10,8 @@ static inline const char *_Nonnull cp_entry_name(const struct dirent *_Nonnull e
     return entry->d_name;
 }
 
+/// Has the empty file `target` share the bytes of `source` (FICLONE). Returns 0, or -1 where the file
+/// system cannot.
+int cp_clone_file(int source, int target);
+
 #endif

@@ -7,6 +7,7 @@ struct Command: Sendable {
         case check = "check specs; no daemon needed"
         case ask = "ask a running daemon"
         case change = "change what runs"
+        case operate = "keep it safe and sound"
         case topics = "look at topics, fill and read them"
         case other = "about pipelined"
     }
@@ -56,7 +57,7 @@ struct Operand: Sendable {
 
     /// What completion offers for it.
     enum Kind: Sendable {
-        case pipeline, topic, specFile, command
+        case pipeline, topic, specFile, folder, command
         case choice([String])
     }
     let placeholder: String

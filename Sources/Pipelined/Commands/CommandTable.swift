@@ -5,6 +5,7 @@ enum CommandTable {
         .validate, .test, .explain, .graph, .diff, .specSchema,
         .status, .describe, .events, .wait, .tap, .metrics,
         .reload, .pause, .resume, .restart, .rebuild, .rollback, .approve, .reset,
+        .backup, .restore, .doctor,
         .topics, .produce, .consume, .deadLetters,
         .version, .help, .completion,
     ]

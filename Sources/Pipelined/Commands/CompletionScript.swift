@@ -41,10 +41,13 @@ enum CompletionScript {
             case .topic: words = "$(\(topicsCommand)) \(flags)"
             case .choice(let choices): words = (choices + [flags]).joined(separator: " ")
             case .command: words = (commands.map(\.name) + [flags]).joined(separator: " ")
-            case .specFile, nil: words = flags
+            case .specFile, .folder, nil: words = flags
             }
             let files =
-                if case .specFile = command.operands.first?.kind { "files=1; " } else { "" }
+                switch command.operands.first?.kind {
+                case .specFile, .folder: "files=1; "
+                default: ""
+                }
             cases.append("    \(command.name))")
             cases.append("        case \"$prev\" in")
             cases += values
@@ -100,6 +103,7 @@ enum CompletionScript {
             switch command.operands.first?.kind {
             case .pipeline: operand = "'*:pipeline:($(\(namesCommand)))'"
             case .topic: operand = "'*:topic:($(\(topicsCommand)))'"
+            case .folder: operand = "'*:folder:_files -/'"
             case .specFile: operand = "'*:spec:_files'"
             case .choice(let words): operand = "'*:value:(\(words.joined(separator: " ")))'"
             case .command: operand = "'*:command:(\(commands.map(\.name).joined(separator: " ")))'"
@@ -135,6 +139,7 @@ enum CompletionScript {
             case .pipeline: lines.append("\(scope) -a '(\(namesCommand))'")
             case .topic: lines.append("\(scope) -a '(\(topicsCommand))'")
             case .specFile: lines.append("\(scope) -F")
+            case .folder: lines.append("\(scope) -a '(__fish_complete_directories)'")
             case .choice(let words): lines.append("\(scope) -a '\(words.joined(separator: " "))'")
             case .command:
                 lines.append("\(scope) -a '\(commands.map(\.name).joined(separator: " "))'")

@@ -10,6 +10,22 @@ extension Command {
                 name: "pipelines", value: .folder("DIR"), summary: "the directory of specs",
                 defaultText: "pipelines"),
             Flag(
+                name: "git", value: .text("URL"),
+                summary: "follow the specs of a git repository instead of a directory"),
+            Flag(
+                name: "branch", value: .text("NAME"), summary: "with --git: the branch",
+                defaultText: "the repository's default branch"),
+            Flag(
+                name: "path", value: .text("DIR"),
+                summary: "with --git: the folder of specs in the repository",
+                defaultText: "pipelines"),
+            Flag(
+                name: "interval", value: .duration, summary: "with --git: how often to fetch",
+                defaultText: "30s"),
+            Flag(
+                name: "verify-signatures",
+                summary: "with --git: apply only commits whose signature git finds good"),
+            Flag(
                 name: "state", value: .folder("DIR"), summary: "where state is kept",
                 defaultText: "$STATE_DIRECTORY or ./.pipelined"),
             Flag(
@@ -32,15 +48,26 @@ extension Command {
             mistake leaves its last good version running and touches no other; 'pipelined status' says
             what is wrong and where. SIGHUP reloads, SIGTERM and SIGINT stop with a last checkpoint, a
             second one ends at once. One daemon to a state directory.
+
+            A repository that is followed is fetched with git, whose credentials count. A commit is
+            applied whole or not at all; the last one that could be stays when the repository cannot be
+            reached, the branch or the folder is gone, or a signature is bad.
             """,
         examples: [
             Example("pipelined serve", "run the specs in pipelines/, with state in .pipelined/"),
             Example(
                 "pipelined serve --pipelines /etc/pipelined --state /var/lib/pipelined",
                 "as a service"),
+            Example(
+                "pipelined serve --git https://example.org/specs.git --branch main --path pipelines",
+                "run what is committed, a commit at a time"),
         ]
     ) { invocation, terminal in
         guard let configuration = configuration(invocation, terminal) else { return .failed }
+        if let problem = configuration.gitProblem(invocation) {
+            terminal.fail(problem)
+            return .usage
+        }
         return ServeProgram(configuration, terminal).run()
     }
 
@@ -95,7 +122,8 @@ private struct ServeProgram {
         log.line(
             .info, "serving",
             [
-                ("version", PipelinedVersion.current), ("pipelines", configuration.pipelines),
+                ("version", PipelinedVersion.current),
+                ("pipelines", configuration.git?.shown ?? configuration.pipelines),
                 ("state", configuration.state), ("socket", daemon.socketPath),
             ])
         let link = RuntimeLink.make(to: daemon.socketPath)
@@ -112,8 +140,13 @@ private struct ServeProgram {
     private func serveSignals(_ signals: inout sigset_t, _ daemon: Daemon) {
         var isStopping = false
         let drained = SharedFlag()
+        var pulse = ServicePulse()
         while !drained.isSet {
-            var wait = timespec(tv_sec: isStopping ? 0 : 3600, tv_nsec: 20_000_000)
+            let now = monotonicMicros()
+            pulse.beat(now: now, silentMicros: daemon.silentMicros) { daemon.summary }
+            let micros = isStopping ? 20_000 : min(max(pulse.dueAt - now, 1000), 3_600_000_000)
+            var wait = timespec(
+                tv_sec: Int(micros / 1_000_000), tv_nsec: Int(micros % 1_000_000) * 1000)
             switch sigtimedwait(&signals, nil, &wait) {
             case SIGHUP where !isStopping:
                 log.line(.info, "reloading, as SIGHUP asks")
@@ -141,7 +174,8 @@ private struct ServeProgram {
             ? "" : " --socket \(daemon.socketPath)"
         terminal.note(
             terminal.styled(
-                "watching \(configuration.pipelines)/; in another terminal: "
+                (configuration.git.map { "following \($0.shown)" }
+                    ?? "watching \(configuration.pipelines)/") + "; in another terminal: "
                     + "pipelined status --watch\(socket)", .bold, on: .error))
     }
 

@@ -11,6 +11,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var allowEmpty = false
     var logFormat = Log.Format.logfmt
     var stateRetentionMicros: Int64 = 7 * 86_400_000_000
+    /// The repository that is followed in place of ``pipelines``.
+    var git: GitSource?
 
     /// What is usual, given the environment.
     init(environment: (String) -> String? = DaemonClient.variable) {
@@ -26,7 +28,11 @@ struct ServeConfiguration: Equatable, Sendable {
 
     /// Puts the flags over what stands there.
     mutating func take(_ invocation: Invocation) {
-        if let folder = invocation.text("pipelines") { pipelines = folder }
+        if let folder = invocation.text("pipelines") {
+            pipelines = folder
+            git = nil
+        }
+        take(git: invocation)
         if let folder = invocation.text("state") { state = folder }
         if let path = invocation.text("socket") { socket = path }
         allowedPaths += invocation.all("allow-path")
@@ -52,7 +58,10 @@ struct ServeConfiguration: Equatable, Sendable {
             ]
         }
         for entry in entries {
-            if let problem = changed.take(entry) {
+            let found =
+                entry.key.text == "git"
+                ? changed.takeGit(entry) : [changed.take(entry)].compactMap { $0 }
+            for problem in found {
                 problems.append(
                     Diagnostic(
                         problem.message, at: source.location(problem.range), help: problem.help))
@@ -64,10 +73,10 @@ struct ServeConfiguration: Equatable, Sendable {
 
     private static let keys = [
         "pipelines", "state", "socket", "allow_path", "allow_empty", "log_format",
-        "state_retention",
+        "state_retention", "git",
     ]
 
-    private struct Problem {
+    struct Problem {
         var message: String
         var range: Range<Int>
         var help: String?

@@ -35,7 +35,7 @@ enum StatusTable {
                 text += "\n\n" + terminal.styled("warning:", .yellow) + " " + problem
             }
         }
-        return text
+        return text + following(answer["git"], terminal)
     }
 
     private static func style(_ cell: String) -> Terminal.Style {

@@ -64,6 +64,13 @@ struct ControlMethod: Sendable {
         ControlMethod(
             name: "graph", parameters: [pipeline, Parameter(name: "format", kind: .text)]),
         ControlMethod(name: "metrics"),
+        ControlMethod(
+            name: "backup",
+            parameters: [
+                Parameter(name: "directory", kind: .text, isRequired: true),
+                Parameter(name: "copy", kind: .boolean),
+                Parameter(name: "hold_micros", kind: .integer),
+            ], isStream: true),
         ControlMethod(name: "topics"),
         ControlMethod(name: "topic", parameters: [pipeline]),
         ControlMethod(

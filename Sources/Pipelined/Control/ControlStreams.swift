@@ -142,6 +142,13 @@ final class WaitStream: ControlStream {
             reply.fail(.notFound, "there is no pipeline '\(name)'")
             return false
         }
+        if case .revision(let revision) = goal, let following = view.following,
+            following.attempted?.hasPrefix(revision) == true,
+            following.attempted != following.applied, let problem = following.shownProblem
+        {
+            reply.fail(.failed, problem)
+            return false
+        }
         if let stalled = waiting.first(where: { $0.conditions[.stalled].isTrue }) {
             reply.fail(.failed, "'\(stalled.name)' is stalled: \(stalled.message)")
             return false

@@ -10,13 +10,16 @@ final class Daemon: Sendable {
     let socketPath: String
     private let state: StateDirectory
     private let fileEvents: FileEvents
-    private let subscription: FileEvents.Token
+    /// Of the directory of specs, where no repository is followed.
+    private let subscription: FileEvents.Token?
+    private let follower: GitFollower?
     private let engine: EmbeddedEngine
     private let keeper: TopicKeeper
     private let pool: BlockingPool
     private let controller: Controller
     private let server: ControlServer
     private let topics: TopicRequests
+    private let backups: BackupRequests
     private let log: Log
 
     /// Threads that start and stop graphs.
@@ -26,7 +29,8 @@ final class Daemon: Sendable {
     init(_ configuration: ServeConfiguration, log: Log) throws(ControlFailure) {
         self.log = log
         let state = try storing { () throws(StoreError) in
-            try StateDirectory.open(path: configuration.state, fileSystem: SystemFileSystem())
+            try StateDirectory.open(
+                path: configuration.state, fileSystem: GatedFileSystem(SystemFileSystem()))
         }
         self.state = state
         let parts: (store: CatalogStore, socket: ControlSocket, topics: TopicService)
@@ -54,21 +58,34 @@ final class Daemon: Sendable {
         self.pool = pool
         let controller = Controller()
         self.controller = controller
+        let follower = configuration.git.map { source in
+            GitFollower(source, state: configuration.state, log: log) {
+                controller.post(.followed($0))
+            }
+        }
+        self.follower = follower
+        let folder = follower?.folder ?? configuration.pipelines
         let identity = DaemonIdentity(
-            processID: getpid(), startedAt: wallMicros(), pipelinesFolder: configuration.pipelines,
+            processID: getpid(), startedAt: wallMicros(), pipelinesFolder: folder,
             stateFolder: configuration.state)
         let topics = TopicRequests(TopicMethods(topics: parts.topics, logs: IngestLogs()))
         self.topics = topics
+        let backups = BackupRequests(state)
+        self.backups = backups
         let server = ControlServer(
             socket: parts.socket,
-            handler: DaemonControl(controller: controller, identity: identity, topics: topics))
+            handler: DaemonControl(
+                controller: controller, identity: identity, topics: topics, backups: backups,
+                state: state, follower: follower))
         self.server = server
         controller.onChange { server.notice() }
-        subscription = events.subscribe(path: configuration.pipelines) { controller.post(.hint) }
+        subscription =
+            follower == nil ? events.subscribe(path: folder) { controller.post(.hint) } : nil
         server.start()
         keeper.start()
         Self.start(
-            controller, engine, parts.topics, pool, parts.store, crash, configuration, log)
+            controller, engine, parts.topics, pool, parts.store, crash, configuration, folder, log)
+        follower?.start()
     }
 
     private static func open(
@@ -104,14 +121,16 @@ final class Daemon: Sendable {
     private static func start(
         _ controller: Controller, _ engine: EmbeddedEngine, _ topics: TopicService,
         _ pool: BlockingPool, _ store: sending CatalogStore, _ crash: CrashNote?,
-        _ configuration: ServeConfiguration,
+        _ configuration: ServeConfiguration, _ folder: String,
         _ log: Log
     ) {
         let reading = SpecReading(
-            folder: configuration.pipelines,
+            // A person knows the files by their place in the repository.
+            folder: configuration.git?.shownPath ?? folder,
             environment: .process(allowedPaths: configuration.allowedPaths),
             isEnvironmentStrict: true)
-        var options = ControllerOptions(folder: configuration.pipelines)
+        var options = ControllerOptions(folder: folder)
+        options.isFollowed = configuration.git != nil
         options.allowEmpty = configuration.allowEmpty
         options.retentionMicros = configuration.stateRetentionMicros
         controller.start { [options] in
@@ -134,9 +153,24 @@ final class Daemon: Sendable {
         }
     }
 
-    /// Looks at the specs now; `done` is called on the controller's thread.
+    /// How long the controller has not come round; see ``Controller/silentMicros``.
+    var silentMicros: Int64 { controller.silentMicros }
+
+    /// How things stand, in a few words.
+    var summary: String {
+        let views = controller.view.pipelines.values
+        let ready = views.count { $0.conditions[.ready].isTrue }
+        return "\(ready) of \(views.count) pipelines ready"
+    }
+
+    /// Looks at the specs now, after a fetch where a repository is followed; `done` is called on the
+    /// controller's thread.
     func reload(_ done: @escaping @Sendable () -> Void) {
-        controller.post(.command(.reload(allowEmpty: false)) { _ in done() })
+        let controller = self.controller
+        let look = { @Sendable in
+            controller.post(.command(.reload(allowEmpty: false)) { _ in done() })
+        }
+        if let follower { follower.fetch(look) } else { look() }
     }
 
     /// Stops all pipelines with a last checkpoint; `done` is called on the controller's thread.
@@ -146,9 +180,11 @@ final class Daemon: Sendable {
 
     /// Lets go of everything. Call it once, after ``drain(_:)``.
     func close() {
-        fileEvents.cancel(subscription)
+        if let subscription { fileEvents.cancel(subscription) }
+        follower?.close()
         server.close()
         topics.close()
+        backups.close()
         controller.close()
         pool.close()
         keeper.close()

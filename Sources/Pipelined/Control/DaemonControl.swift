@@ -1,5 +1,6 @@
 import Config
 import Operators
+import Store
 import Synchronization
 
 /// Who the daemon is, for `version`.
@@ -16,11 +17,21 @@ final class DaemonControl: ControlHandler {
     private let controller: Controller
     private let identity: DaemonIdentity
     private let topics: TopicRequests
+    private let backups: BackupRequests
+    private let state: StateDirectory
+    private let follower: GitFollower?
     private let streams = Mutex<[any ControlStream]>([])
 
-    init(controller: Controller, identity: DaemonIdentity, topics: TopicRequests) {
+    init(
+        controller: Controller, identity: DaemonIdentity, topics: TopicRequests,
+        backups: BackupRequests, state: StateDirectory,
+        follower: GitFollower? = nil
+    ) {
         self.controller = controller
+        self.follower = follower
         self.topics = topics
+        self.backups = backups
+        self.state = state
         self.identity = identity
     }
 
@@ -65,7 +76,7 @@ final class DaemonControl: ControlHandler {
             }
         case "events": open(EventStream(params, reply))
         case "diff": ask(.diff, reply)
-        case "reload": ask(.reload(allowEmpty: params["allow_empty"]?.bool ?? false), reply)
+        case "reload": reload(allowEmpty: params["allow_empty"]?.bool ?? false, reply)
         case "wait": wait(params, reply)
         case "pause":
             let user = params["by"]?.text ?? "somebody"
@@ -80,7 +91,10 @@ final class DaemonControl: ControlHandler {
             withPipeline(params, reply) { self.ask(.approve($0.name, plan: plan), reply) }
         case "tap": tap(params, reply)
         case "graph": graph(params, reply)
-        case "metrics": reply.result(["text": .string(MetricsText.render(controller.view))])
+        case "metrics":
+            let text = MetricsText.render(controller.view, StateFigures(state))
+            reply.result(["text": .string(text)])
+        case "backup": backups.begin(params, reply)
         default:
             if topics.begin(method, params, reply) { return }
             reply.fail(.unknownMethod, "there is no method '\(method)'")
@@ -174,6 +188,11 @@ final class DaemonControl: ControlHandler {
 
     // MARK: changing
 
+    private func reload(allowEmpty: Bool, _ reply: ControlReply) {
+        guard let follower else { return ask(.reload(allowEmpty: allowEmpty), reply) }
+        follower.fetch { self.ask(.reload(allowEmpty: allowEmpty), reply) }
+    }
+
     private func ask(_ command: ControllerCommand, _ reply: ControlReply) {
         let controller = self.controller
         controller.post(
@@ -223,7 +242,7 @@ final class DaemonControl: ControlHandler {
 
 /// Every problem of a spec that is known, those with a pipeline first.
 private func problems(_ view: ControllerView) -> [SpecProblem] {
-    view.inOrder.compactMap(\.problem)
+    (view.following?.specProblem.map { [$0] } ?? []) + view.inOrder.compactMap(\.problem)
         + view.orphanProblems.sorted { $0.key < $1.key }.flatMap(\.value)
 }
 

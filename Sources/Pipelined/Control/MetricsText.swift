@@ -2,14 +2,17 @@
 struct MetricsText {
     private var text = ""
 
-    private struct Sample {
+    struct Sample {
         var labels: [(String, String)]
         var value: Double
     }
 
-    static func render(_ view: ControllerView) -> String {
+    /// - Parameter state: Of the daemon's state directory.
+    static func render(_ view: ControllerView, _ state: StateFigures) -> String {
         var metrics = MetricsText()
         metrics.write(view)
+        metrics.write(state)
+        metrics.write(view.following)
         return metrics.text + "# EOF\n"
     }
 
@@ -31,12 +34,27 @@ struct MetricsText {
                 Sample(
                     labels: [], value: Double(view.orphanProblems.values.map(\.count).reduce(0, +)))
             ])
+        figure(
+            "catalog_problem", "Whether the catalog cannot be written, so that nothing changes.",
+            view.storeProblem == nil ? 0 : 1)
+        figure(
+            "directory_problem", "Whether the directory of specs cannot be read.",
+            view.folderProblem == nil ? 0 : 1)
         let rows = views.map { ($0, $0.status ?? PipelineStatus()) }
         gauge("ready", "Whether it runs what its spec says.", rows) { view, _ in
             view.conditions[.ready].isTrue ? 1 : 0
         }
         gauge("stalled", "Whether a person has to do something.", rows) { view, _ in
             view.conditions[.stalled].isTrue ? 1 : 0
+        }
+        gauge("reconciling", "Whether something is being done about it.", rows) { view, _ in
+            view.conditions[.reconciling].isTrue ? 1 : 0
+        }
+        gauge("held", "Whether somebody has paused or suspended it.", rows) { view, _ in
+            view.phase == .paused || view.phase == .suspended ? 1 : 0
+        }
+        gauge("spec_invalid", "Whether its file's present text does not count.", rows) { view, _ in
+            view.problem == nil ? 0 : 1
         }
         gauge("lag", "Input that is there and not read, bytes or rows.", rows) { Double($1.lag) }
         gauge("rows_per_second", "Rows read per second lately.", rows) { $1.rowsPerSecond }
@@ -60,6 +78,27 @@ struct MetricsText {
         counter("dead_letters", "Rows set aside.", rows) { Double($1.deadLetters) }
         counter("restarts", "Automatic restarts.", rows) { view, _ in Double(view.restartCount) }
         parts(rows)
+    }
+
+    private mutating func write(_ state: StateFigures) {
+        figure(
+            "state_available_bytes", "Room left on the state directory's file system.",
+            state.availableBytes.map(Double.init))
+        figure(
+            "state_size_bytes", "Size of the state directory's file system.",
+            state.totalBytes.map(Double.init))
+        figure(
+            "state_reserve", "Whether the room kept for a full disk is there.",
+            state.hasReserve ? 1 : 0)
+        figure(
+            "last_backup_timestamp_seconds", "When the last backup was taken.",
+            state.lastBackupAt.map { Double($0) / 1e6 })
+    }
+
+    /// A gauge of the daemon as a whole; no sample where there is no value.
+    private mutating func figure(_ name: String, _ help: String, _ value: Double?) {
+        family(
+            "pipelined_\(name)", "gauge", help, value.map { [Sample(labels: [], value: $0)] } ?? [])
     }
 
     private mutating func parts(_ rows: [(PipelineView, PipelineStatus)]) {
@@ -115,7 +154,7 @@ struct MetricsText {
         }
     }
 
-    private mutating func family(
+    mutating func family(
         _ name: String, _ type: String, _ help: String, _ samples: [Sample], suffix: String = ""
     ) {
         text += "# TYPE \(name) \(type)\n# HELP \(name) \(help)\n"

@@ -33,8 +33,56 @@ enum ServiceNotice {
     }
 
     static func ready() { send("READY=1") }
-    static func stopping() { send("STOPPING=1") }
+    static func stopping() { send("STOPPING=1\nSTATUS=taking last checkpoints") }
 
     /// `MONOTONIC_USEC` tells systemd which of several reloads the next `READY=1` ends.
     static func reloading() { send("RELOADING=1\nMONOTONIC_USEC=\(monotonicMicros())") }
+}
+
+/// Tells systemd from time to time that the daemon is alive, if its unit has `WatchdogSec=`, and how its
+/// pipelines stand.
+///
+/// It is alive while the controller's loop comes round: what the loop waits for, all clients and
+/// restarts wait for. Without the word for `WatchdogSec=` systemd kills the daemon and starts it again.
+struct ServicePulse {
+    /// The time that systemd gives; nil where it asks for no word.
+    let limitMicros: Int64?
+    /// When there is something to be said next, microseconds of the monotonic clock.
+    private(set) var dueAt: Int64
+    private let socket: String?
+    private var status = ""
+
+    /// Without a watchdog the status is looked at this often.
+    private static let statusMicros: Int64 = 10_000_000
+
+    /// - Parameter environment: `$WATCHDOG_USEC` counts if `$WATCHDOG_PID` is this process, or is not set.
+    init(
+        environment: (String) -> String? = DaemonClient.variable, processID: Int32 = getpid(),
+        now: Int64 = monotonicMicros()
+    ) {
+        socket = environment("NOTIFY_SOCKET")
+        let isMeant = environment("WATCHDOG_PID").map { $0 == "\(processID)" } ?? true
+        let micros = environment("WATCHDOG_USEC").flatMap { Int64($0) } ?? 0
+        limitMicros = isMeant && micros > 0 && socket != nil ? micros : nil
+        dueAt = socket == nil ? .max : now
+    }
+
+    /// Says what is due.
+    ///
+    /// - Parameters:
+    ///   - silentMicros: How long the controller has not come round.
+    ///   - summary: How pipelines stand, for `systemctl status`.
+    mutating func beat(now: Int64, silentMicros: Int64, summary: () -> String) {
+        guard now >= dueAt, let socket else { return }
+        // A quarter of the limit: three words may be lost or late.
+        dueAt = now.saturatingAdd(min(limitMicros.map { $0 / 4 } ?? .max, Self.statusMicros))
+        var lines: [String] = []
+        if let limitMicros, silentMicros < limitMicros / 2 { lines.append("WATCHDOG=1") }
+        let text = summary()
+        if text != status {
+            status = text
+            lines.append("STATUS=\(text)")
+        }
+        if !lines.isEmpty { ServiceNotice.send(lines.joined(separator: "\n"), to: socket) }
+    }
 }

@@ -182,6 +182,7 @@ enum StatusJSON {
         }
         return [
             "converged": .bool(view.hasConverged), "revision": .optional(view.revision),
+            "git": view.following.map(following) ?? .null,
             "folder_problem": .optional(view.folderProblem),
             "store_problem": .optional(view.storeProblem),
             "busy_files": .array(view.busyFiles.sorted().map(JSONValue.string)),

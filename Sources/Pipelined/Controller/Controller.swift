@@ -13,11 +13,17 @@ final class Controller: Sendable {
     private let wake = WakeSignal()
     private let isEnding = Mutex(false)
     private let thread = Mutex<DaemonThread?>(nil)
+    /// When the loop last came round, microseconds of the monotonic clock.
+    private let roundAt = Atomic<Int64>(monotonicMicros())
 
     init() {}
 
     /// What there is at this moment.
     var view: ControllerView { published.withLock { $0 } }
+
+    /// How long the loop has been on its way since it last came round; some seconds at most while it is
+    /// alive.
+    var silentMicros: Int64 { monotonicMicros() - roundAt.load(ordering: .relaxed) }
 
     /// Calls `body` after every change of the view, on the controller's thread; it must not block.
     func onChange(_ body: @escaping @Sendable () -> Void) {
@@ -60,6 +66,7 @@ final class Controller: Sendable {
 
     private func run(_ loop: ControllerLoop) {
         while !isEnding.withLock({ $0 }) {
+            roundAt.store(monotonicMicros(), ordering: .relaxed)
             let messages = inbox.withLock { inbox in
                 defer { inbox = [] }
                 return inbox

@@ -20,6 +20,10 @@ extension ControllerLoop {
                 return
             }
             take(name, exit)
+        case .followed(let following):
+            // A revision is whole when it is announced: there is nothing to wait for.
+            if following.applied != self.following?.applied { lookAt = around.now() }
+            self.following = following
         }
     }
 

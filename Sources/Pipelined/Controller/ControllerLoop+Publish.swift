@@ -7,12 +7,15 @@ extension ControllerLoop {
         if !hadConverged, hasLooked, !isDraining {
             view.hasConverged =
                 library.busyFiles.isEmpty
+                // Before the first revision of a repository there is nothing to converge to.
+                && !(options.isFollowed && library.folderProblem != nil)
                 && !records.values.contains { $0.observed.activity == .busy }
                 && currentPlan(now).isEmpty
         }
         let isChanged =
             !touched.isEmpty || view.storeProblem != storeProblem
             || view.folderProblem != library.folderProblem || view.revision != revision
+            || view.following != following
             || view.busyFiles != library.busyFiles
             || view.orphanProblems != fileProblems || view.hasConverged != hadConverged
         guard isChanged else { return }
@@ -23,6 +26,7 @@ extension ControllerLoop {
         view.busyFiles = library.busyFiles
         view.storeProblem = storeProblem
         view.revision = revision
+        view.following = following
         view.lastEvent = lastEvent
         view.number += 1
         around.publish(view)

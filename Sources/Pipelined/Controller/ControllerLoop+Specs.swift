@@ -26,7 +26,7 @@ extension ControllerLoop {
         let isChanged = library.take(found, allowEmpty: options.allowEmpty || allowsEmptyOnce)
         allowsEmptyOnce = allowsEmptyOnce && library.isMakingSure
         hasLooked = true
-        revision = GitRevision.current(of: options.folder)
+        if case .files = found { revision = folder.revision }
         let isBusy = !library.busyFiles.isEmpty
         let pause =
             library.isMakingSure
@@ -35,7 +35,9 @@ extension ControllerLoop {
         lookAt = now.saturatingAdd(pause)
         applyTopics()
         guard isChanged else { return }
-        if let problem = library.folderProblem, problem != hadProblem {
+        // Before the first fetch of a repository is over there is nothing to be said.
+        let isFetching = options.isFollowed && following?.attemptedAt == nil
+        if let problem = library.folderProblem, problem != hadProblem, !isFetching {
             around.log.line(.warning, problem)
         }
         if !library.heldBack.isEmpty, library.heldBack != heldBefore {

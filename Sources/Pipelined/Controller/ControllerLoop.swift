@@ -39,6 +39,8 @@ struct ControllerOptions: Sendable {
     /// How long a reload waits for files that somebody is writing.
     var busyMicrosMax: Int64 = 2_000_000
     var usesLeases = true
+    /// The directory is the link of a ``GitFollower``, which says when there is something new.
+    var isFollowed = false
 }
 
 enum ControllerMessage: Sendable {
@@ -50,6 +52,8 @@ enum ControllerMessage: Sendable {
     case committed(String, launchNumber: Int64)
     case rebuilt(String, number: Int64, RebuildNews)
     case exited(String, launchNumber: Int64, PipelineExit)
+    /// How it stands with the repository that is followed.
+    case followed(GitFollowing)
 }
 
 /// The controller's state and steps; one thread calls it.
@@ -78,7 +82,9 @@ final class ControllerLoop {
     /// The documents of topics that the engine was given last, and what it refused, by file.
     var appliedTopics: [String: TopicSpec] = [:]
     var topicProblems: [String: [SpecProblem]] = [:]
+    /// The commit of the files that the last look found.
     var revision: String?
+    var following: GitFollowing?
 
     /// Names whose view has to be made anew.
     var touched: Set<String> = []
@@ -95,7 +101,8 @@ final class ControllerLoop {
     init(_ around: ControllerSurroundings, _ options: ControllerOptions) {
         self.around = around
         self.options = options
-        folder = SpecFolder(path: options.folder, usesLeases: options.usesLeases)
+        folder = SpecFolder(
+            path: options.folder, usesLeases: options.usesLeases, isFollowed: options.isFollowed)
         library = SpecLibrary(around.reading)
         lookAt = around.now()
     }

@@ -71,7 +71,16 @@ enum GitRevision {
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
     }
 
-    private static func isCommit(_ text: String) -> Bool {
+    /// The commit that a symlink of ``GitTrees`` leads to; nil where it leads nowhere or elsewhere.
+    static func followed(by link: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(link, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        let text = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return isCommit(text) ? text : nil
+    }
+
+    static func isCommit(_ text: String) -> Bool {
         (text.utf8.count == 40 || text.utf8.count == 64)
             && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }

@@ -87,7 +87,10 @@ struct ControllerView: Sendable {
     var busyFiles: Set<String> = []
     /// Why nothing can be changed just now: the catalog cannot be written.
     var storeProblem: String?
+    /// The commit of the files that were looked at last.
     var revision: String?
+    /// How it stands with the repository that is followed; nil where none is.
+    var following: GitFollowing?
     /// The first look is over and everything it asked for has been done or has failed.
     var hasConverged = false
     /// Counts the changes.

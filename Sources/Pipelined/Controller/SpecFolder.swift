@@ -35,6 +35,8 @@ struct SpecFolder {
     static let fileBytesMax = 1 << 20
     /// Where leases do not work, a file must have been quiet for this long.
     static let quietMicros: Int64 = 2_000_000
+    /// A folder in which something comes and goes in every look is taken as it is after so many.
+    static let unsettledMax = 50
 
     private struct Stamp: Equatable {
         var device: UInt64
@@ -61,13 +63,20 @@ struct SpecFolder {
     }
 
     let path: String
+    /// The commit of the files that the last look gave; nil where no repository is known.
+    private(set) var revision: String?
     private var known: [String: Known] = [:]
+    /// Looks in a row that gave nothing.
+    private var unsettledCount = 0
     /// Read leases are refused by the file system or for lack of ownership.
     private let usesLeases: Bool
+    /// It is the link of ``GitTrees``, and no part of a working tree that lies around it.
+    private let isFollowed: Bool
 
-    init(path: String, usesLeases: Bool = true) {
+    init(path: String, usesLeases: Bool = true, isFollowed: Bool = false) {
         self.path = path
         self.usesLeases = usesLeases
+        self.isFollowed = isFollowed
         // A writer who meets our lease makes the kernel send SIGIO, which would end the process.
         signal(SIGIO, SIG_IGN)
     }
@@ -79,7 +88,21 @@ struct SpecFolder {
     ///
     /// - Parameter now: Microseconds since the epoch, by the clock of the file system.
     mutating func look(now: Int64) -> FolderLook {
-        if GitRevision.isBusy(path, now: now) { return .unsettled }
+        let knownBefore = known
+        let found = lookOnce(now)
+        if case .unsettled = found {
+            // What it has read is not known to anybody: the next look gives it again.
+            known = knownBefore
+            unsettledCount += 1
+        } else {
+            unsettledCount = 0
+        }
+        return found
+    }
+
+    private mutating func lookOnce(_ now: Int64) -> FolderLook {
+        let revisionBefore = currentRevision
+        if isBeingCheckedOut(now) { return .unsettled }
         let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { return .unreadable(cannotList(errno)) }
         defer { close(directory) }
@@ -98,10 +121,50 @@ struct SpecFolder {
             }
         }
         var after = stat()
-        guard stat(path, &after) == 0, Stamp(before) == Stamp(after) else { return .unsettled }
+        guard stat(path, &after) == 0, isSame(before, after),
+            // A checkout that began meanwhile may have written files before they were read.
+            currentRevision == revisionBefore, !isBeingCheckedOut(now),
+            isOneGeneration(files, in: directory)
+        else { return .unsettled }
+        revision = revisionBefore
         let present = Set(files.map(\.name))
         known = known.filter { present.contains($0.key) }
         return .files(files)
+    }
+
+    /// Whether what was read is still what the names lead to.
+    ///
+    /// A ConfigMap's files are symlinks through a folder that is swapped: when that happens in
+    /// mid-look, which the directory's own time may be too coarse to show, the first files are of the
+    /// old generation and the others of the new one.
+    private func isOneGeneration(_ files: [SpecFile], in directory: Int32) -> Bool {
+        let hasChanges = files.contains { file in
+            if case .changed = file.content { return true }
+            return false
+        }
+        guard hasChanges else { return true }
+        return files.allSatisfy { file in
+            var status = stat()
+            guard fstatat(directory, file.name, &status, AT_SYMLINK_NOFOLLOW) == 0,
+                status.st_mode & S_IFMT == S_IFLNK, let known = known[file.name]
+            else { return true }
+            return fstatat(directory, file.name, &status, 0) == 0 && Stamp(status) == known.stamp
+        }
+    }
+
+    /// Whether a folder is the same one, and nothing was made or removed in it; where something is all
+    /// the time, only the former.
+    private func isSame(_ before: stat, _ after: stat) -> Bool {
+        if unsettledCount < Self.unsettledMax { return Stamp(before) == Stamp(after) }
+        return before.st_dev == after.st_dev && before.st_ino == after.st_ino
+    }
+
+    private var currentRevision: String? {
+        isFollowed ? GitRevision.followed(by: path) : GitRevision.current(of: path)
+    }
+
+    private func isBeingCheckedOut(_ now: Int64) -> Bool {
+        !isFollowed && GitRevision.isBusy(path, now: now)
     }
 
     /// Whether a name is a spec's: not hidden, no editor's temporary, `.yaml` or `.yml`, no file of tests.
@@ -122,7 +185,11 @@ struct SpecFolder {
     }
 
     private func cannotList(_ code: Int32) -> String {
-        "cannot list \(path): \(String(cString: strerror(code))); what runs is left as it is"
+        if isFollowed, code == ENOENT {
+            return "cannot look at the specs: no revision has been fetched yet; what runs is left "
+                + "as it is"
+        }
+        return "cannot list \(path): \(String(cString: strerror(code))); what runs is left as it is"
     }
 
     private func list(_ directory: Int32) -> [String]? {

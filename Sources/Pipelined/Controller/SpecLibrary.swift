@@ -49,7 +49,7 @@ struct SpecLibrary: Sendable {
     private(set) var pipelines: [String: Entry] = [:]
     /// What is wrong in files that have no pipeline to show it with, by file.
     private(set) var orphanProblems: [String: [SpecProblem]] = [:]
-    /// Pipelines whose files went all at once: they stay until ``allowEmpty``.
+    /// Pipelines whose files went all at once: each stays until it is there again, or `allowEmpty`.
     private(set) var heldBack: Set<String> = []
     /// Files that somebody has open for writing.
     private(set) var busyFiles: Set<String> = []
@@ -312,12 +312,14 @@ struct SpecLibrary: Sendable {
             pipelines[name]?.absentCount += 1
             if entry.absentCount + 1 >= Self.absentLooksMin { gone.insert(name) }
         }
-        heldBack = !allowEmpty && gone.count * 2 > pipelines.count ? gone : []
+        // What is held back stays so while the others come back one by one.
+        let isTooMuch = gone.subtracting(heldBack).count * 2 > pipelines.count
+        heldBack = allowEmpty ? [] : isTooMuch ? gone : heldBack.intersection(gone)
         // Who holds back pipelines holds back what they may write.
         let goneTopics = documents.countAbsent(
             claims.topics, present: Set(files.keys), busy: busyFiles,
             isHeldBack: !heldBack.isEmpty)
-        guard heldBack.isEmpty else { return false }
+        gone.subtract(heldBack)
         for name in gone { pipelines[name] = nil }
         return goneTopics || !gone.isEmpty
     }

@@ -18,8 +18,9 @@ final class FileEvents: Sendable {
         let onChange: @Sendable () -> Void
         /// What the path, the folder that holds it or its nearest ancestor are watched as.
         var watches: Set<Int32> = []
-        /// The path was not there or is a symlink: any event may mean that it leads elsewhere.
-        var isProvisional = false
+        /// Those of them on folders that hold a symlink of the path, or stand for it while it is not
+        /// there: an event of theirs may mean that the path leads elsewhere.
+        var guards: Set<Int32> = []
     }
 
     private struct State {
@@ -99,15 +100,16 @@ final class FileEvents: Sendable {
         guard inotify >= 0, var subscription = state.subscriptions[number] else { return }
         var watches: Set<Int32> = []
         var path = subscription.path
-        subscription.isProvisional = isSymlink(path)
-        if subscription.isProvisional { watch(parent(of: path), &watches) }
+        for link in symlinks(on: path) { watch(parent(of: link), &watches) }
+        var guards = watches
         while !watch(path, &watches) {
             let cause = errno
             guard cause == ENOENT || cause == ENOTDIR, path != "/", path != "." else { break }
-            subscription.isProvisional = true
             path = parent(of: path)
         }
+        if path != subscription.path { guards = watches }
         subscription.watches = watches
+        subscription.guards = guards
         state.subscriptions[number] = subscription
         for descriptor in watches {
             state.subscribersOfWatch[descriptor, default: []].insert(number)
@@ -131,6 +133,7 @@ final class FileEvents: Sendable {
             _ = inotify_rm_watch(inotify, descriptor)
         }
         state.subscriptions[number]?.watches = []
+        state.subscriptions[number]?.guards = []
     }
 
     // MARK: the thread
@@ -183,7 +186,9 @@ final class FileEvents: Sendable {
                 if mask & UInt32(IN_IGNORED) != 0 { state.subscribersOfWatch[descriptor] = nil }
                 changed.formUnion(touched)
                 for number in touched
-                where mask & moved != 0 || state.subscriptions[number]?.isProvisional == true {
+                where mask & moved != 0
+                    || state.subscriptions[number]?.guards.contains(descriptor) == true
+                {
                     reattached.insert(number)
                 }
             }
@@ -205,6 +210,29 @@ final class FileEvents: Sendable {
 private func isSymlink(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+}
+
+/// The parts of a path that are symlinks and may be swapped for others: the path itself, folders on
+/// the way to it, and what those lead to, some links deep.
+private func symlinks(on path: String, depth: Int = 0) -> [String] {
+    var found: [String] = []
+    var part = path
+    while part != "/", part != ".", !part.isEmpty {
+        if isSymlink(part) {
+            found.append(part)
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(part, &buffer, buffer.count)
+            if count > 0, depth < 4 {
+                let bytes = buffer[..<count].map { UInt8(bitPattern: $0) }
+                let target = String(decoding: bytes, as: UTF8.self)
+                found += symlinks(
+                    on: target.hasPrefix("/") ? target : parent(of: part) + "/" + target,
+                    depth: depth + 1)
+            }
+        }
+        part = parent(of: part)
+    }
+    return found
 }
 
 /// The folder that holds `path`, by its text alone.

@@ -55,6 +55,15 @@ package protocol FileSystem: Sendable {
     /// Gives the file another name in one step, replacing what has that name.
     func rename(_ path: String, to newPath: String) throws(StoreError)
 
+    /// Gives a file one more name on the same file system; an error (`EEXIST`) if that is there.
+    func link(_ path: String, to newPath: String) throws(StoreError)
+
+    /// Has an empty file share the bytes of another one, where the file system can (a reflink): later
+    /// changes of either are not seen in the other.
+    ///
+    /// - Returns: False where it cannot; the file is still empty then.
+    func clone(_ file: OpenFile, to target: OpenFile) -> Bool
+
     /// Removes the name of a file. Returns false where there is none.
     @discardableResult
     func unlink(_ path: String) throws(StoreError) -> Bool
@@ -127,6 +136,8 @@ package struct FileStatus: Equatable, Sendable {
 }
 
 extension FileSystem {
+    package func clone(_ file: OpenFile, to target: OpenFile) -> Bool { false }
+
     /// Reads exactly `count` bytes.
     ///
     /// - Throws: `.damaged` where the file ends before, `.io`.

@@ -34,6 +34,9 @@ package struct SystemFileSystem: FileSystem {
     }
 
     package func close(_ file: OpenFile) {
+        // A program that is being started has, until it runs, every file open that this process has:
+        // a lock would stay for that moment. Given back by name it goes at once.
+        _ = flock(file.descriptor, LOCK_UN)
         // Linux has released the descriptor even when it reports an error, so that closing again
         // might close a file that another thread has just opened.
         _ = Glibc.close(file.descriptor)
@@ -127,6 +130,14 @@ package struct SystemFileSystem: FileSystem {
         guard Glibc.rename(path, newPath) == 0 else {
             throw .system("rename", path, code: errno)
         }
+    }
+
+    package func link(_ path: String, to newPath: String) throws(StoreError) {
+        guard Glibc.link(path, newPath) == 0 else { throw .system("link", path, code: errno) }
+    }
+
+    package func clone(_ file: OpenFile, to target: OpenFile) -> Bool {
+        cp_clone_file(file.descriptor, target.descriptor) == 0
     }
 
     @discardableResult

@@ -70,6 +70,11 @@ struct SimulatedDisk: Sendable {
         return (inode, name)
     }
 
+    /// Whether the file has a name in any folder.
+    func hasName(_ inode: UInt64) -> Bool {
+        nodes.values.contains { $0.names.values.contains(inode) }
+    }
+
     // MARK: - Changes
 
     mutating func change(_ inode: UInt64, _ change: DataChange) {

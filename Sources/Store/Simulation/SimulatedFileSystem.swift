@@ -220,6 +220,16 @@ package final class SimulatedFileSystem: FileSystem {
         }
     }
 
+    package func link(_ path: String, to newPath: String) throws(StoreError) {
+        try run(.link, "link", path) { (state) throws(Refusal) in
+            guard let inode = state.disk.inode(path),
+                let (directory, name) = state.disk.parent(newPath)
+            else { throw Refusal(ENOENT) }
+            guard state.disk.inode(newPath) == nil else { throw Refusal(EEXIST) }
+            try state.mutate { $0.disk.change(directory, .set(name, inode)) }
+        }
+    }
+
     @discardableResult
     package func unlink(_ path: String) throws(StoreError) -> Bool {
         try run(.unlink, "remove", path) { (state) throws(Refusal) in
@@ -229,7 +239,9 @@ package final class SimulatedFileSystem: FileSystem {
             guard state.disk.nodes[inode]?.isDirectory == false else { throw Refusal(EISDIR) }
             try state.mutate { $0.disk.change(directory, .remove(name)) }
             // Room is given back at once. What survives a power cut keeps its durable bytes.
-            if !state.files.values.contains(inode) { state.disk.nodes[inode]?.data = [] }
+            if !state.files.values.contains(inode), !state.disk.hasName(inode) {
+                state.disk.nodes[inode]?.data = []
+            }
             return true
         }
     }

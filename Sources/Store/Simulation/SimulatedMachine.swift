@@ -2,7 +2,7 @@ import Glibc
 
 /// A call that a ``SimulatedFileSystem`` can be told to refuse.
 package enum SimulatedCall: String, CaseIterable, Sendable {
-    case open, read, write, truncate, reserve, sync, status, lock, rename, unlink
+    case open, read, write, truncate, reserve, sync, status, lock, rename, link, unlink
     case createDirectory, removeDirectory, list, availableBytes, syncDirectory
 }
 

@@ -14,6 +14,8 @@ final class UpgradeHarness {
     let folder: TemporaryFolder
     private let state: StateDirectory
     let engine: EmbeddedEngine
+    /// An instance of inotify, of which a user has not many.
+    private let events = FileEvents()
     private var running: (any RunningPipeline)?
     private var loaded: LoadedPipeline?
     private var generation = 0
@@ -33,7 +35,7 @@ final class UpgradeHarness {
         options.existingOutput = .append
         engine = EmbeddedEngine(
             options: options, state: state, topics: try TopicService.open(state),
-            fileEvents: FileEvents())
+            fileEvents: events)
         for name in ["in", "out"] {
             try FileManager.default.createDirectory(
                 atPath: folder.path + "/" + name, withIntermediateDirectories: true)
@@ -43,6 +45,7 @@ final class UpgradeHarness {
     func close() {
         running?.stop(timeoutMicros: 10_000_000)
         engine.close()
+        events.close()
         state.close()
     }
 
