@@ -64,6 +64,10 @@ package protocol SourceSplit: AnyObject {
     /// from the rows.
     var statedWatermark: Int64? { get }
 
+    /// An event time that the split has reached though no row says so, asked for where it has no rows;
+    /// nil where only rows tell.
+    var reachedTime: Int64? { get }
+
     /// Tells splits apart for ever, where one key's rows may come from several.
     var place: UInt64 { get }
 
@@ -88,6 +92,7 @@ package protocol SourceSplit: AnyObject {
 extension SourceSplit {
     package var statedWatermark: Int64? { nil }
     package var isPaused: Bool { false }
+    package var reachedTime: Int64? { nil }
     package var place: UInt64 { 0 }
     package var beginning: SplitPosition? { nil }
     package var isAtLimit: Bool { false }

@@ -7,22 +7,28 @@ private let folder = repositoryRoot.appendingPathComponent("pipelines/invalid")
 
 private let names: [String] = {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    return files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+    return files.filter { $0.hasSuffix(".yaml") && !TestFiles.isTestFile($0) }.map {
+        String($0.dropLast(5))
+    }.sorted()
 }()
 
 @Suite("Invalid specs")
 struct InvalidSpecTests {
     @Test("are refused in the words that the golden holds", arguments: names)
     func golden(_ name: String) throws {
-        let url = folder.appendingPathComponent("\(name).yaml")
-        let bytes = [UInt8](try Data(contentsOf: url))
+        let inputs = try [name, "\(name).test"].compactMap { name -> SpecInput? in
+            let url = folder.appendingPathComponent("\(name).yaml")
+            guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+            return SpecInput(
+                path: "pipelines/invalid/\(name).yaml", bytes: [UInt8](try Data(contentsOf: url)))
+        }
         // A folder that is there on every machine, so that the help names the same path.
-        let result = loader(workingDirectory: "/usr")
-            .load(bytes: bytes, path: "pipelines/invalid/\(name).yaml")
-        let together = SpecDirectory.check(result.pipelines, topics: result.topics)
-        let diagnostics = result.diagnostics + together.diagnostics
+        let results = loader(workingDirectory: "/usr").load(inputs)
+        let together = SpecDirectory.check(
+            results.flatMap(\.pipelines), topics: results.flatMap(\.topics))
+        let diagnostics = results.flatMap(\.diagnostics) + together.diagnostics
         #expect(diagnostics.hasErrors)
-        #expect(!(result.failed + together.failed).isEmpty)
+        #expect(!(results.flatMap(\.failed) + together.failed).isEmpty)
         expectGolden(diagnostics.rendered, "invalid/\(name).txt")
     }
 

@@ -16,7 +16,7 @@ struct NexmarkTests {
     @Test("are all there")
     func complete() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.specs.path)
-        #expect(Set(files) == Set(Self.names.map { "\($0).yaml" }))
+        #expect(Set(files) == Set(Self.names.flatMap { ["\($0).yaml", "\($0).test.yaml"] }))
     }
 
     @Test("give the rows of the golden", arguments: names)

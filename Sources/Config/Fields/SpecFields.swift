@@ -7,7 +7,7 @@ package enum SpecFields {
         aggregate, window, hopping, cumulative, session, emit, deduplicate, top, over, pattern,
         parse, unnest, sink, fileSink, roll,
         settings, onChange, rebuild,
-        deadLetters, topic, retention, compaction,
+        deadLetters, topic, retention, compaction, testFile, test, testStep, lines, expectation,
     ]
 
     package static let document = FieldGroup(
@@ -41,8 +41,11 @@ package enum SpecFields {
             SpecField(
                 "settings", .group(settings), "How the pipeline runs.",
                 example: "settings: {checkpoint_interval: 1s}"),
-        ],
-        later: ["tests"])
+            SpecField(
+                "tests", .either("a list of tests", [.list(.group(test))]),
+                "What must hold, for `pipelined test`; see *test*. What runs takes no notice.",
+                example: "tests: [{name: …}]"),
+        ])
 
     package static let schemaField = FieldGroup(
         "schema field", at: "sources.NAME.schema.COLUMN",

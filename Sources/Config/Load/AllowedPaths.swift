@@ -37,7 +37,7 @@ struct AllowedPaths {
     /// The text of a small file (a secret), without the line break at its end.
     ///
     /// - Returns: nil and the reason when it may not be read or is no small regular file of text.
-    func readSecret(_ path: String) -> Result<String, SecretProblem> {
+    func readSecret(_ path: String, bytesMax: Int = 65_536) -> Result<String, SecretProblem> {
         guard allows(path) else { return .failure(.notAllowed) }
         // SAFETY: the descriptor is closed on every way out; non-blocking, so a pipe cannot hang.
         let descriptor = open(
@@ -56,7 +56,7 @@ struct AllowedPaths {
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             return .failure(.unreadable("it is no regular file"))
         }
-        var buffer = [UInt8](repeating: 0, count: 65_537)
+        var buffer = [UInt8](repeating: 0, count: bytesMax + 1)
         var count = 0
         while count < buffer.count {
             // SAFETY: reads at most what is left of the buffer.
@@ -69,7 +69,7 @@ struct AllowedPaths {
             count += got
         }
         guard count < buffer.count else {
-            return .failure(.unreadable("it has more than 65536 bytes"))
+            return .failure(.unreadable("it has more than \(bytesMax) bytes"))
         }
         var bytes = buffer[..<count]
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }

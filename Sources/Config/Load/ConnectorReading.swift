@@ -90,7 +90,7 @@ extension LoadContext {
 
     /// `path:`, checked against the folders that may be used.
     func readPath(_ file: FieldReader) -> SpecText? {
-        guard let path = file.text("path") else { return nil }
+        guard let path = file.text("path") ?? unsetPath(file) else { return nil }
         let place = location(path.scalar)
         guard !path.value.isEmpty else {
             report(.isNot("path", "is empty", at: place))
@@ -109,6 +109,15 @@ extension LoadContext {
             return nil
         }
         return path
+    }
+
+    /// A path with a variable that is not set, as it is written: where nothing is to run, a spec is
+    /// whole without it.
+    private func unsetPath(_ file: FieldReader) -> SpecText? {
+        guard !options.isEnvironmentStrict, let value = file.rawValue("path"),
+            case .scalar(let scalar) = value.content, scalar.text.contains("${")
+        else { return nil }
+        return SpecText(value: scalar.text, written: scalar.text, scalar: scalar)
     }
 
     /// Reads the connector of a sink over `shape`.

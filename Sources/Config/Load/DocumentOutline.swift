@@ -1,7 +1,7 @@
 /// What a document is and which topics it touches, seen before it is read: enough to say in which
 /// order documents can be read. Reports nothing.
 struct DocumentOutline {
-    enum Kind { case pipeline, topic, neither }
+    enum Kind { case pipeline, topic, tests, neither }
     var kind = Kind.neither
     /// The name after `pipeline:` or `topic:`; nil when there is none that could be one.
     var name: LocatedScalar?
@@ -18,6 +18,10 @@ struct DocumentOutline {
     ///   read.
     init(_ root: LocatedValue, _ scratch: LoadContext) {
         line = scratch.location(root).line
+        if TestFiles.isTestFile(scratch.source.path) {
+            kind = .tests
+            return
+        }
         let head: LocatedEntry
         if let pipeline = root.entry("pipeline") {
             kind = .pipeline

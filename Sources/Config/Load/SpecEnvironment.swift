@@ -56,13 +56,20 @@ package struct SpecLoadOptions: Sendable {
     /// among them (it has `fields`) goes before what the files of the load say of a topic; that goes
     /// before the others.
     package var topics: [String: KnownTopic]
+    /// Whether `tests` are read and checked; what runs a pipeline does not care for them.
+    package var readsTests: Bool
+    /// Whether a parameter that is overridden need only be in one of the files of the load.
+    package var sharesOverrides: Bool
 
     package init(
         parameterOverrides: [String: String] = [:], isEnvironmentStrict: Bool = true,
-        topics: [String: KnownTopic] = [:]
+        topics: [String: KnownTopic] = [:], readsTests: Bool = true,
+        sharesOverrides: Bool = false
     ) {
         self.parameterOverrides = parameterOverrides
         self.isEnvironmentStrict = isEnvironmentStrict
         self.topics = topics
+        self.readsTests = readsTests
+        self.sharesOverrides = sharesOverrides
     }
 }

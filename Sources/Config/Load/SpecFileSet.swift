@@ -59,9 +59,12 @@ struct SpecFileSet {
         var overrides = Array(repeating: Set<String>(), count: results.count)
         for unit in units {
             let read = unit.read
-            if let pipeline = read.pipeline { results[unit.file].pipelines.append(pipeline) }
+            if let pipeline = read.pipeline, !read.hasBrokenTests {
+                results[unit.file].pipelines.append(pipeline)
+            }
+            results[unit.file].tests += read.tests
             if let topic = read.topic { results[unit.file].topics.append(topic) }
-            if !read.isSound {
+            if !read.isSound, unit.outline.kind != .tests || read.diagnostics.hasErrors {
                 results[unit.file].failed.append(
                     LoadResult.Failed(
                         kind: unit.outline.kind == .topic ? .topic : .pipeline,
@@ -73,10 +76,13 @@ struct SpecFileSet {
             results[unit.file].diagnostics += read.diagnostics
             overrides[unit.file].formUnion(read.usedOverrides)
         }
+        let shared = loader.options.sharesOverrides ? Set(overrides.joined()) : []
         for file in results.indices {
-            let used = overrides[file]
+            let used = overrides[file].union(shared)
             for name in loader.options.parameterOverrides.keys.sorted()
-            where !used.contains(name) && !unreadable.contains(file) {
+            where !used.contains(name) && !unreadable.contains(file)
+                && !TestFiles.isTestFile(sources[file].path)
+            {
                 results[file].diagnostics.append(.unknownOverride(name, known: used.sorted()))
             }
             results[file].diagnostics = results[file].diagnostics.inFileOrder()
@@ -119,6 +125,31 @@ struct SpecFileSet {
         for name in unit.outline.reads.keys { units[index].known[name] = topics[name] }
     }
 
+    /// Reads the tests that stand in files of their own, each beside the pipelines that it tests.
+    private mutating func readTestFiles() {
+        for index in units.indices where units[index].outline.kind == .tests {
+            let unit = units[index]
+            let path = sources[unit.file].path
+            let beside = units.filter { other in
+                other.outline.kind == .pipeline
+                    && TestFiles.specPaths(of: path).contains(sources[other.file].path)
+            }
+            let context = loader.context(
+                sources[unit.file], allowedPaths, outline: unit.outline, topics: topics)
+            for problem in unit.document.diagnostics { context.report(problem) }
+            if loader.options.readsTests {
+                units[index].read.tests = context.readTestFile(
+                    unit.document.root,
+                    beside: beside.map { other in
+                        TestFiles.Tested(
+                            name: other.outline.name?.text, pipeline: other.read.pipeline,
+                            source: sources[other.file])
+                    })
+            }
+            units[index].read.diagnostics = context.diagnostics
+        }
+    }
+
     /// The names in a file that is not YAML, by its lines: whoever runs them keeps running.
     private func namesOfBrokenFile(_ source: SourceText) -> [LoadResult.Failed] {
         var failed: [LoadResult.Failed] = []
@@ -154,7 +185,11 @@ struct SpecFileSet {
             }, writers: writers)
         while true {
             while let index = order.next() {
-                if units[index].outline.kind != .topic { read(index) }
+                switch units[index].outline.kind {
+                case .pipeline, .neither: read(index)
+                // Topics have been read, and tests are read when all is known.
+                case .topic, .tests: break
+                }
                 for topic in order.finish(index) { learn(topic) }
             }
             if let index = order.firstWaiting(where: { isProvisionallyKnown($0, by: $1) }) {
@@ -164,6 +199,7 @@ struct SpecFileSet {
             }
         }
         readAgain()
+        readTestFiles()
     }
 
     private mutating func readDeclarations() {

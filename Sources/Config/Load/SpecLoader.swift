@@ -41,6 +41,8 @@ package struct LoadResult: Sendable {
     /// What was known of those when the file was read; what was not known is not in it.
     package var topicsKnown: [String: KnownTopic] = [:]
     package var failed: [Failed] = []
+    /// The sound tests, in the order of the file.
+    package var tests: [TestSpec] = []
     /// In the order of the file. Notes and warnings may stand beside sound pipelines.
     package var diagnostics: [Diagnostic] = []
 }
@@ -99,10 +101,13 @@ package struct SpecLoader: Sendable {
 struct ReadDocument {
     var pipeline: PipelineSpec?
     var topic: TopicSpec?
+    var tests: [TestSpec] = []
+    /// Whether something is wrong with the tests, while the pipeline itself is sound.
+    var hasBrokenTests = false
     var diagnostics: [Diagnostic] = []
     var usedOverrides: Set<String> = []
 
-    var isSound: Bool { pipeline != nil || topic != nil }
+    var isSound: Bool { (pipeline != nil && !hasBrokenTests) || topic != nil }
 }
 
 extension LoadContext {
@@ -125,7 +130,8 @@ extension LoadContext {
             return
         }
         switch outline.kind {
-        case .neither: report(.noPipeline(at: location(entries.first?.key.range ?? 0..<0)))
+        case .neither, .tests:
+            report(.noPipeline(at: location(entries.first?.key.range ?? 0..<0)))
         case .pipeline:
             guard
                 let reader = FieldReader(
@@ -142,6 +148,11 @@ extension LoadContext {
             let pipeline = PipelineReader(reader, self)
             pipeline.locations.name = place
             result.pipeline = pipeline.read(name: name.text, line: outline.line)
+            if options.readsTests, let spec = result.pipeline, reader.has("tests") {
+                let tests = TestReader(self, pipeline: spec, source: source)
+                result.tests = tests.read(reader)
+                result.hasBrokenTests = hasErrors
+            }
         case .topic:
             guard
                 let reader = FieldReader(document, SpecFields.topic, owner: "a topic", self),

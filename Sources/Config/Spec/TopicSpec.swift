@@ -122,6 +122,8 @@ package struct KnownTopic: Hashable, Sendable {
     /// Positions in `schema`.
     package var key: [Int]?
     package var mode: TopicSpec.Mode
+    /// The column that says when a produced row happened, where a document names one.
+    package var eventTime: String?
     /// Where it is known from, for messages: `topics.yaml:3`, `sink 'counts' of 'ad-views'`,
     /// `the store`.
     package var origin: String
@@ -142,6 +144,7 @@ package struct KnownTopic: Hashable, Sendable {
         self.init(
             schema: topic.schema, fields: topic.writer == nil ? topic.fields : nil,
             key: topic.key, mode: topic.mode, origin: topic.origin)
+        eventTime = topic.eventTime
     }
 
     /// Whether a spec that reads the topic is the same with either.

@@ -2,7 +2,7 @@
 enum CommandTable {
     static let all: [Command] = [
         .serve, .run(RunCommand.run),
-        .validate, .explain, .graph, .diff, .specSchema,
+        .validate, .test, .explain, .graph, .diff, .specSchema,
         .status, .describe, .events, .wait, .tap, .metrics,
         .reload, .pause, .resume, .restart, .rebuild, .rollback, .approve, .reset,
         .backup, .restore, .doctor,

@@ -4,6 +4,7 @@ import Config
 struct LoadedSpecs {
     private(set) var pipelines: [PipelineSpec] = []
     private(set) var topics: [TopicSpec] = []
+    private(set) var tests: [TestSpec] = []
     private(set) var diagnostics: [Diagnostic] = []
     /// Topics that documents beside the files declare.
     private var neighbours: [TopicSpec] = []
@@ -14,15 +15,17 @@ struct LoadedSpecs {
     /// - Parameters:
     ///   - parameters: `--param name=value`.
     ///   - knownTopics: Topics that are known besides, such as those of a store.
+    ///   - readsTests: Whether tests are read, and what is wrong with them reported.
     init(
         _ files: SpecFiles, _ invocation: Invocation, isEnvironmentStrict: Bool,
-        parameters: [String: String] = [:], knownTopics: [String: KnownTopic] = [:]
+        parameters: [String: String] = [:], knownTopics: [String: KnownTopic] = [:],
+        readsTests: Bool = false
     ) {
         let loader = SpecLoader(
             environment: .of(invocation),
             options: SpecLoadOptions(
                 parameterOverrides: parameters, isEnvironmentStrict: isEnvironmentStrict,
-                topics: knownTopics))
+                topics: knownTopics, readsTests: readsTests, sharesOverrides: readsTests))
         let inputs = files.files.map { SpecInput(path: $0.path, bytes: $0.bytes) }
         var results = loader.load(inputs)
         if results.contains(where: \.touchesTopics) {
@@ -36,6 +39,7 @@ struct LoadedSpecs {
         for result in results {
             pipelines += result.pipelines
             topics += result.topics
+            tests += result.tests
             diagnostics += result.diagnostics
         }
     }

@@ -54,7 +54,7 @@ enum RunCommand {
     // MARK: Before
 
     /// `--param name=value` as a table; nil after a usage error.
-    private static func parameters(
+    static func parameters(
         _ invocation: Invocation, _ terminal: Terminal
     ) -> [String: String]? {
         var result: [String: String] = [:]
@@ -74,6 +74,11 @@ enum RunCommand {
         _ terminal: Terminal
     ) -> Loaded? {
         let path = invocation.operands[0]
+        guard !TestFiles.isTestFile(path) else {
+            terminal.fail(
+                "cannot run '\(path)': it holds the tests of a spec; 'pipelined test' runs them")
+            return nil
+        }
         let files = SpecFiles([path])
         guard files.files.count == 1 else {
             terminal.fail(

@@ -12,16 +12,26 @@ struct SpecFiles {
     private(set) var problems: [String] = []
     /// The files by one spelling each.
     private var paths: Set<String> = []
+    private let includesTests: Bool
 
-    /// - Parameter paths: What is named twice is read once.
-    init(_ paths: [String]) {
+    /// - Parameters:
+    ///   - paths: What is named twice is read once.
+    ///   - includesTests: Whether the files of tests beside specs are read too, and the spec beside a
+    ///     file of tests.
+    init(_ paths: [String], includesTests: Bool = false) {
+        self.includesTests = includesTests
         for path in paths {
             var status = stat()
             guard stat(path, &status) == 0 else {
                 problems.append("cannot read \(path): \(String(cString: strerror(errno)))")
                 continue
             }
-            if status.st_mode & S_IFMT == S_IFDIR { addFolder(path) } else { add(path) }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                addFolder(path)
+            } else {
+                add(path)
+                if includesTests { addPartners(of: path) }
+            }
         }
     }
 
@@ -42,11 +52,21 @@ struct SpecFiles {
         var names: [String] = []
         while let entry = readdir(folder) {
             let name = entryName(entry)
-            if SpecFolder.isSpec(name) { names.append(name) }
+            if SpecFolder.isSpec(name) || includesTests && SpecFolder.isTestFile(name) {
+                names.append(name)
+            }
         }
         closedir(folder)
         let prefix = path == "." ? "" : path.hasSuffix("/") ? path : path + "/"
         for name in names.sorted() { add(prefix + name) }
+    }
+
+    /// The file of tests of a spec, the spec of a file of tests, where it is there.
+    private mutating func addPartners(of path: String) {
+        for partner in TestFiles.testPaths(of: path) + TestFiles.specPaths(of: path)
+        where access(partner, F_OK) == 0 {
+            add(partner)
+        }
     }
 
     /// One spelling for one file.

@@ -15,10 +15,10 @@ extension Command {
             .allowPath, .format(["text", "json", "github"]),
         ],
         notes: """
-            Opens none of the data that the specs name. Exits with 1 when there is an error, so that it
-            can stand in a commit hook or a build. Topics that the files name and do not have are
-            looked for in the files beside them. '--format github' writes workflow commands, which a
-            runner of GitHub turns into marks in the changed files.
+            Opens none of the data that the specs name. Checks tests too; 'test' runs them. Exits with 1
+            when there is an error, so that it can stand in a commit hook or a build. Topics that the
+            files name and do not have are looked for in the files beside them. '--format github'
+            writes workflow commands, which a runner of GitHub turns into marks in the changed files.
             """,
         examples: [
             Example("pipelined validate pipelines/", "check all specs of a folder, together"),
@@ -26,9 +26,11 @@ extension Command {
             Example("pipelined validate --format github pipelines", "in a pull request's build"),
         ]
     ) { invocation, terminal in
-        let files = SpecFiles(invocation.operands.isEmpty ? ["pipelines"] : invocation.operands)
+        let files = SpecFiles(
+            invocation.operands.isEmpty ? ["pipelines"] : invocation.operands, includesTests: true)
         var specs = LoadedSpecs(
-            files, invocation, isEnvironmentStrict: invocation.isSet("strict-env"))
+            files, invocation, isEnvironmentStrict: invocation.isSet("strict-env"), readsTests: true
+        )
         specs.checkTogether()
         let errors = specs.diagnostics.count { $0.severity == .error } + files.problems.count
         let warnings = specs.diagnostics.count { $0.severity == .warning }
@@ -37,6 +39,7 @@ extension Command {
                 "files": .count(files.files.count),
                 "pipelines": .array(specs.pipelines.map { .string($0.name) }),
                 "topics": .array(specs.topics.map { .string($0.name) }),
+                "tests": .count(specs.tests.count),
                 "errors": .count(errors), "warnings": .count(warnings),
                 "unreadable": .array(files.problems.map(JSONValue.string)),
                 "diagnostics": specs.diagnosticsJSON,
@@ -57,12 +60,13 @@ extension Command {
         }
         terminal.print(
             summary(
-                files.files.count, specs.pipelines.count, specs.topics.count, errors, warnings))
+                files.files.count, specs.pipelines.count, specs.topics.count, specs.tests.count,
+                errors, warnings))
         return errors > 0 ? .failed : .done
     }
 
     private static func summary(
-        _ files: Int, _ pipelines: Int, _ topics: Int, _ errors: Int, _ warnings: Int
+        _ files: Int, _ pipelines: Int, _ topics: Int, _ tests: Int, _ errors: Int, _ warnings: Int
     ) -> String {
         func counted(_ count: Int, _ noun: String) -> String {
             "\(count) \(noun)\(count == 1 ? "" : "s")"
@@ -70,7 +74,9 @@ extension Command {
         let found =
             errors + warnings == 0
             ? "no mistakes" : "\(counted(errors, "error")), \(counted(warnings, "warning"))"
-        let declared = topics > 0 ? ", \(counted(topics, "topic"))" : ""
+        let declared =
+            (topics > 0 ? ", \(counted(topics, "topic"))" : "")
+            + (tests > 0 ? ", \(counted(tests, "test"))" : "")
         return "\(counted(files, "file")), \(counted(pipelines, "sound pipeline"))\(declared): "
             + found
     }

@@ -1,4 +1,5 @@
 import CPrimitives
+import Config
 import Glibc
 
 /// What a look at the directory of specs gave.
@@ -166,12 +167,21 @@ struct SpecFolder {
         !isFollowed && GitRevision.isBusy(path, now: now)
     }
 
-    /// Whether a name is a spec's: not hidden, no editor's temporary, `.yaml` or `.yml`.
+    /// Whether a name is a spec's: not hidden, no editor's temporary, `.yaml` or `.yml`, no file of tests.
     static func isSpec(_ name: String) -> Bool {
         guard name.hasSuffix(".yaml") || name.hasSuffix(".yml"), name != "pipelined.yaml" else {
             return false
         }
-        return !name.hasPrefix(".") && !name.hasPrefix("#")
+        return !isHidden(name) && !TestFiles.isTestFile(name)
+    }
+
+    /// Whether a name is that of a file with the tests of a spec.
+    static func isTestFile(_ name: String) -> Bool {
+        TestFiles.isTestFile(name) && !isHidden(name)
+    }
+
+    private static func isHidden(_ name: String) -> Bool {
+        name.hasPrefix(".") || name.hasPrefix("#")
     }
 
     private func cannotList(_ code: Int32) -> String {

@@ -13,7 +13,8 @@ struct SpecReading: Sendable {
     func load(_ texts: [SpecLibrary.Text], _ known: [String: KnownTopic]) -> [LoadedFile] {
         let loader = SpecLoader(
             environment: environment,
-            options: SpecLoadOptions(isEnvironmentStrict: isEnvironmentStrict, topics: known))
+            options: SpecLoadOptions(
+                isEnvironmentStrict: isEnvironmentStrict, topics: known, readsTests: false))
         let inputs = texts.map { SpecInput(path: path(of: $0.file), bytes: $0.bytes) }
         return zip(inputs, loader.load(inputs)).map { Self.loaded($1, path: $0.path) }
     }

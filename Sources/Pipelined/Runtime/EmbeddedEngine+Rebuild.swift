@@ -214,7 +214,7 @@ extension EmbeddedEngine {
         _ starts: [String: TopicPosition]
     ) throws(EngineError) -> Graph {
         let graph = try GraphBuilder.build(spec, connectors: replaying(spec, starts))
-        let now = services.clock()
+        let now = services.clock.wall()
         graph.context.now = now
         for source in graph.sources {
             guard starts[source.spec.name] == nil, let former = sources[source.spec.name],

@@ -19,6 +19,10 @@ struct EngineOptions: Sendable {
     var rowLimit: Int64?
     /// What listens from the first row on.
     var taps: [Tap] = []
+    /// What the pipelines take for the time.
+    var clock = EngineClock.system
+    /// Opens what stands in for the connectors of a spec, where something does.
+    var standIns: (@Sendable (PipelineSpec) -> GraphBuilder.ConnectorOpening)?
 
     struct Tap: Sendable {
         let node: NodeReference
@@ -35,13 +39,12 @@ final class EngineServices: Sendable {
     let topics: TopicService
     let positions = CommittedPositions()
     let commitsEachBatch: Bool
-    /// The wall clock; microseconds since the epoch.
-    let clock: @Sendable () -> Int64
+    let clock: EngineClock
 
     init(
         workers: WorkerPool, blocking: BlockingPool, fileEvents: FileEvents?,
         state: StateDirectory, topics: TopicService, commitsEachBatch: Bool,
-        clock: @escaping @Sendable () -> Int64 = { WallClock.micros() }
+        clock: EngineClock = .system
     ) {
         self.clock = clock
         self.topics = topics
@@ -104,8 +107,16 @@ final class EmbeddedEngine: Engine {
         services = EngineServices(
             workers: WorkerPool(threads: options.workers),
             blocking: BlockingPool(threads: options.blockingThreads), fileEvents: fileEvents,
-            state: state, topics: topics, commitsEachBatch: options.commitsEachBatch)
+            state: state, topics: topics, commitsEachBatch: options.commitsEachBatch,
+            clock: options.clock)
     }
+
+    /// Runs, on the calling thread, what has work: for engines without threads (`workers` and
+    /// `blockingThreads` 0), whose time is their caller's.
+    ///
+    /// - Returns: When something wants to be run again, on the engine's monotonic clock; nil if only a
+    ///   change can bring that.
+    func runReady() -> Int64? { services.workers.runReady(now: services.clock.monotonic()) }
 
     func close() {
         services.workers.close()
@@ -169,7 +180,8 @@ final class EmbeddedEngine: Engine {
             let left = try recoverSinks(
                 of: graph, meta.map { renamingSinks(of: $0, launch.state) })
             if launch.isPutBack { sealOrphans(of: launch.spec) }
-            let now = services.clock()
+            let now = services.clock.wall()
+            graph.context.clock = services.clock
             graph.context.now = now
             graph.context.rowsLeft = options.rowLimit
             var start = PipelineStart(epoch: meta?.epoch ?? 0)
@@ -199,6 +211,7 @@ final class EmbeddedEngine: Engine {
     }
 
     func opening(_ spec: PipelineSpec) -> GraphBuilder.ConnectorOpening {
+        if let standIns = options.standIns { return standIns(spec) }
         let existing = options.existingOutput
         let fileSystem = services.state.fileSystem
         let topics = services.topics.connection(for: spec.name)
@@ -367,7 +380,7 @@ final class EmbeddedEngine: Engine {
     ) throws(EngineError) -> CheckpointMeta {
         var meta = CheckpointMeta()
         meta.epoch = old.epoch + 1
-        meta.at = WallClock.micros()
+        meta.at = services.clock.wall()
         meta.sinks = sinks
         var record = JournalRecordBuilder()
         for node in recovered.nodes { record.dropNode(node: node) }

@@ -23,6 +23,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     private let stopped = Mutex(false)
     private let stoppedSignal = Semaphore()
     private let exitCalled = Atomic(false)
+    private let looksAtTables = Atomic(false)
 
     private struct JobResult: Sendable {
         var error: EngineError?
@@ -74,7 +75,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         // Starts are spread over the interval, so that many pipelines do not sync at once.
         let interval = launch.spec.settings.checkpointIntervalMicros
         let spread = Int64(launch.spec.name.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xffff })
-        let begin = MonotonicClock.micros()
+        let begin = services.clock.monotonic()
         nextCheckpointAt = begin + interval / 2 + interval / 2 * spread / 65_536
         // What another version has left becomes this one's with the first checkpoint: soon, and with
         // some rows.
@@ -109,9 +110,26 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     var status: PipelineStatus { publisher.current() }
 
-    func stop(timeoutMicros: Int64) {
+    /// Tells the lane to take a last checkpoint and end; does not wait for that.
+    func requestStop() {
         isStopRequested.store(true, ordering: .releasing)
         wake()
+    }
+
+    /// Has every table's files read again before the next row, whether it is time for that or not.
+    func lookAtTables() {
+        looksAtTables.store(true, ordering: .releasing)
+        wake()
+    }
+
+    /// The latest event time that a source has reached; nil before the first row. For who runs the
+    /// slices itself, between two of them.
+    var reachedTime: Int64? {
+        graph.sources.flatMap(\.splits).map(\.watermark.highest).filter { $0 != .min }.max()
+    }
+
+    func stop(timeoutMicros: Int64) {
+        requestStop()
         // The signal is handed on, as somebody else may be waiting for it too.
         defer { if stopped.withLock({ $0 }) { stoppedSignal.signal() } }
         if !stopped.withLock({ $0 }) { stoppedSignal.wait(atMostMicros: timeoutMicros) }
@@ -140,8 +158,9 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         // What a fatal signal on this thread would name.
         cp_crash_context(spec.name, epoch)
         defer { cp_crash_context(nil, 0) }
-        let start = MonotonicClock.micros()
-        defer { publisher.busyMicros += MonotonicClock.micros() - start }
+        let start = services.clock.monotonic()
+        let begin = MonotonicClock.micros()
+        defer { publisher.busyMicros += MonotonicClock.micros() - begin }
         if hasNews.exchange(false, ordering: .acquiring) {
             nextDiscoveryAt = 0
             attachTaps()
@@ -172,12 +191,13 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
 
     /// New files, changed tables.
     private func lookAround(monotonic: Int64) throws(ConnectorError) {
-        let wallClock = services.clock()
+        let wallClock = services.clock.wall()
         // Nothing of this epoch has been computed yet: it begins now.
         if !graph.hasChanged { graph.context.now = wallClock }
+        let isAsked = looksAtTables.exchange(false, ordering: .acquiring)
         for table in graph.tables {
-            if table.refreshesAt.map({ $0 <= wallClock }) ?? table.hasNews {
-                try table.refresh(now: wallClock)
+            if isAsked || table.refreshesAt.map({ $0 <= wallClock }) ?? table.hasNews {
+                try table.refresh(now: wallClock, isAsked: isAsked)
             }
         }
         guard monotonic >= nextDiscoveryAt else { return }
@@ -189,7 +209,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     }
 
     private func readRows(from start: Int64) throws(ConnectorError) -> SliceOutcome {
-        var wallClock = services.clock()
+        var wallClock = services.clock.wall()
         for table in graph.tables { table.flush() }
         // Also those that have nothing to read may have been silent for long enough to be idle.
         for table in graph.tables { table.sendWatermark(wallClock: wallClock) }
@@ -206,7 +226,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
             _ = try source.read(split, wallClock: wallClock)
             source.sendWatermark(wallClock: wallClock)
             if let failure = graph.context.failure { return fail(failure) }
-            let now = MonotonicClock.micros()
+            let now = services.clock.monotonic()
             if services.commitsEachBatch {
                 startCheckpoint(isLast: false)
                 return jobIsRunning ? .sleep(until: nil) : .again
@@ -216,7 +236,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
                 publisher.publish(epoch: epoch, phase: .running)
                 return .again
             }
-            wallClock = services.clock()
+            wallClock = services.clock.wall()
         }
     }
 
@@ -226,7 +246,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
             isFinishing = true
             return checkpointAndWait(isLast: true)
         }
-        let monotonic = MonotonicClock.micros()
+        let monotonic = services.clock.monotonic()
         if monotonic >= nextCheckpointAt && !jobIsRunning { startCheckpoint(isLast: false) }
         if let failure = graph.context.failure { return fail(failure) }
         publisher.publish(epoch: epoch, phase: .running)
@@ -254,10 +274,10 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
     /// Ends the epoch: everything up to here belongs to it. Only the cut happens here; syncing and
     /// committing are a job of the blocking pool.
     private func startCheckpoint(isLast: Bool) {
-        let now = MonotonicClock.micros()
+        let now = services.clock.monotonic()
         let interval = spec.settings.checkpointIntervalMicros
         nextCheckpointAt = now + interval
-        graph.tick(now: services.clock())
+        graph.tick(now: services.clock.wall())
         if graph.context.failure != nil { return }
         guard isLast || graph.hasChanged || !takeover.isEmpty else { return }
         if let limit = spec.settings.memoryBytesMax, graph.stateSize.bytes > limit {
@@ -279,7 +299,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
                 return graph.context.fail(EngineError(error, node: node.name))
             }
         }
-        let wallClock = services.clock()
+        let wallClock = services.clock.wall()
         let job = CheckpointJob(
             journal: journal, cuts: cuts, changes: graph.captureState(),
             takeover: takeover,
@@ -293,7 +313,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
         services.blocking.submit { [self, epoch] in
             cp_crash_context(spec.name, epoch)
             defer { cp_crash_context(nil, 0) }
-            let begin = MonotonicClock.micros()
+            let begin = services.clock.monotonic()
             var result = JobResult(error: nil, micros: 0)
             do throws(EngineError) {
                 try job.run { services.positions.note($0, of: spec.name) }
@@ -302,7 +322,7 @@ final class EmbeddedPipeline: RunningPipeline, Runnable, @unchecked Sendable {
                 // Whether the record counts, only the journal can say.
                 services.positions.forget(spec.name)
             }
-            result.micros = MonotonicClock.micros() - begin
+            result.micros = services.clock.monotonic() - begin
             jobResult.withLock { $0 = result }
             if let ticket = ticket.withLock({ $0 }) { services.workers.wake(ticket) }
         }

@@ -43,6 +43,7 @@ struct Edge {
 final class LaneContext {
     /// The wall clock, constant within an epoch; microseconds.
     var now: Int64 = 0
+    var clock = EngineClock.system
     /// The first error that must stop the pipeline.
     private(set) var failure: EngineError?
     let onError: PipelineSettings.OnError

@@ -66,7 +66,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
         self.services = services
         self.onCaughtUp = onCaughtUp
         self.onFailure = onFailure
-        published.withLock { $0.startedAt = MonotonicClock.micros() }
+        published.withLock { $0.startedAt = services.clock.monotonic() }
     }
 
     func begin() {
@@ -82,6 +82,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
     /// Reads to the other version's last commit and ends; ``meta`` and ``state`` are whole then.
     func finish(timeoutMicros: Int64) throws(EngineError) {
         give(.finish)
+        services.workers.runIfWithoutThreads()
         if !isOver.withLock({ $0 }) { overSignal.wait(atMostMicros: timeoutMicros) }
         guard isOver.withLock({ $0 }) else {
             cancel()
@@ -94,6 +95,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
 
     func cancel() {
         give(.cancel)
+        services.workers.runIfWithoutThreads()
         // Until its last slice is over it may use what others are about to.
         if !isOver.withLock({ $0 }) { overSignal.wait(atMostMicros: 5_000_000) }
     }
@@ -117,7 +119,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
         let order = self.order.withLock { $0 }
         if order == .cancel { return end() }
         do throws(ConnectorError) {
-            let start = MonotonicClock.micros()
+            let start = services.clock.monotonic()
             if hasNews.exchange(false, ordering: .acquiring) { try lookAround() }
             let hasMore = try readRows(from: start)
             if let failure = graph.context.failure { return fail(failure) }
@@ -138,7 +140,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
 
     /// Takes the other version's last commit as the new limit, and what sources have by now.
     private func lookAround() throws(ConnectorError) {
-        let now = services.clock()
+        let now = services.clock.wall()
         for source in graph.sources { try source.discover(now: now) }
         if let last = services.positions.last(of: pipeline), last.number != limitNumber {
             limitNumber = last.number
@@ -166,7 +168,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
 
     /// - Returns: Whether there is more to read now.
     private func readRows(from start: Int64) throws(ConnectorError) -> Bool {
-        let now = services.clock()
+        let now = services.clock.wall()
         graph.context.now = now
         for table in graph.tables {
             table.flush()
@@ -177,7 +179,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
             _ = try source.read(split, wallClock: now)
             source.sendReplayedWatermark()
             if graph.context.failure != nil { return false }
-            let passed = MonotonicClock.micros()
+            let passed = services.clock.monotonic()
             if passed >= captureAt { capture(passed) }
             if passed - start >= Self.sliceMicros { return true }
         }
@@ -187,7 +189,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
 
     private func capture(_ now: Int64) {
         captureAt = now + Self.captureMicros
-        graph.tick(now: services.clock())
+        graph.tick(now: services.clock.wall())
         for table in graph.tables { table.flush() }
         var record = JournalRecordBuilder()
         for (node, changes) in graph.captureState() {
@@ -206,7 +208,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
     /// Whether only sources without a limit have more, and have been read for long enough: they may
     /// never run dry.
     private func isOpenEnded(_ now: Int64) -> Bool {
-        let clock = services.clock()
+        let clock = services.clock.wall()
         let waits = graph.sources.contains {
             formerSources[$0.spec.name] != nil && $0.nextSplit(now: clock) != nil
         }
@@ -231,7 +233,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
     /// Everything has been read: sources are where the other version's are, also where those are
     /// silent or at their end.
     private func complete() -> SliceOutcome {
-        let now = services.clock()
+        let now = services.clock.wall()
         for source in graph.sources {
             guard let former = formerSources[source.spec.name] else { continue }
             for saved in limits[former]?.splits ?? [] {
@@ -251,7 +253,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
                 return fail(EngineError(error, node: table.spec.name))
             }
         }
-        capture(MonotonicClock.micros())
+        capture(services.clock.monotonic())
         if let failure = graph.context.failure { return fail(failure) }
         meta = graph.checkpointMeta(epoch: 0, generation: 0, at: now)
         return end()
@@ -288,7 +290,7 @@ final class HistoryReplay: Runnable, @unchecked Sendable {
         published.withLock { status in
             status.rows = done
             status.share = share
-            let spent = MonotonicClock.micros() - status.startedAt
+            let spent = services.clock.monotonic() - status.startedAt
             status.microsLeft = share.flatMap { share in
                 share > 0 ? Int64(min(1e15, Double(spent) * (1 - share) / share)) : nil
             }

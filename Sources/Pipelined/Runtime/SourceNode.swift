@@ -173,6 +173,10 @@ final class SourceNode {
         case .wait(let until):
             split.waitsUntil = until ?? .max
             takeStatedWatermark(of: split)
+            if let reached = split.split.reachedTime, reached > split.watermark.highest {
+                split.watermark.highest = reached
+                hasChanged = true
+            }
             return nil
         case .ended:
             split.hasEnded = true

@@ -24,11 +24,11 @@ extension TableNode {
         try replace(now: now, signature: present)
     }
 
-    func refreshFiles(now: Int64) throws(ConnectorError) {
+    func refreshFiles(now: Int64, isAsked: Bool) throws(ConnectorError) {
         guard let interval = refreshMicros else { return }
         refreshesAt = now + interval
         let present = currentSignature()
-        if present != signature { try replace(now: now, signature: present) }
+        if isAsked || present != signature { try replace(now: now, signature: present) }
     }
 
     private func replace(now: Int64, signature: [UInt8]) throws(ConnectorError) {

@@ -37,6 +37,10 @@ final class TableClock {
     /// The writer's watermark stands in for what the times tell, where rows keep their stored time.
     func takeStated(by split: any SourceSplit) {
         isPaused = split.isPaused
+        if let reached = split.reachedTime, reached > watermark.highest {
+            watermark.highest = reached
+            hasMoved = true
+        }
         if usesStoredTime, let stated = split.statedWatermark { watermark.stated = stated }
     }
 }

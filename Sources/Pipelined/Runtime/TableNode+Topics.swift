@@ -78,9 +78,9 @@ extension TableNode {
             self.hasRows = true
             return
         }
-        let begin = MonotonicClock.micros()
+        let begin = context.clock.monotonic()
         publish(builder.finish())
-        let spent = MonotonicClock.micros() - begin
+        let spent = context.clock.monotonic() - begin
         if spent > 1000 {
             // Rows that come meanwhile wait together.
             refreshesAt = now + spent * TableNode.publishShare

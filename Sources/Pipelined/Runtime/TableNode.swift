@@ -185,9 +185,11 @@ final class TableNode {
     }
 
     /// Reads on, or reads the files again if they have changed. Between two batches.
-    func refresh(now: Int64) throws(ConnectorError) {
+    ///
+    /// - Parameter isAsked: Whether files are read again that look the same.
+    func refresh(now: Int64, isAsked: Bool = false) throws(ConnectorError) {
         if let followed { return try follow(followed, now: now) }
-        try refreshFiles(now: now)
+        try refreshFiles(now: now, isAsked: isAsked)
     }
 
     /// The rows with their event times; nil when none is left.

@@ -68,6 +68,7 @@ final class BlockingPool: Sendable {
     private let available = Semaphore()
     private let threadCount: Int
 
+    /// - Parameter threads: 0 for a pool that does each job where it is submitted.
     init(threads: Int) {
         queue = Mutex(Queue())
         threadCount = threads
@@ -77,6 +78,7 @@ final class BlockingPool: Sendable {
     }
 
     func submit(_ job: @escaping @Sendable () -> Void) {
+        if threadCount == 0 { return job() }
         queue.withLock { $0.jobs.append(job) }
         available.signal()
     }

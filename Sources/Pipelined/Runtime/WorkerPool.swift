@@ -27,6 +27,8 @@ final class WorkerPool: Sendable {
         fileprivate let state = Mutex(State.idle)
         /// Counts sleeps, so that an old timer does not wake a newer sleep.
         fileprivate let sleepNumber = Atomic<UInt64>(0)
+        /// In a pool without threads: when it wants to be run again.
+        fileprivate let wakesAt = Mutex<Int64?>(nil)
 
         fileprivate init(_ runnable: any Runnable) { self.runnable = runnable }
     }
@@ -50,12 +52,15 @@ final class WorkerPool: Sendable {
 
     private let queue = Mutex(Queue())
     private let available = Semaphore()
-    private let timers: TimerThread
+    private let timers: TimerThread?
+    /// In a pool without threads: those that wait for a time.
+    private let sleeping = Mutex<[Ticket]>([])
     private let threadCount: Int
 
+    /// - Parameter threads: 0 for a pool that runs when it is told to, by ``runReady(now:)``.
     init(threads: Int) {
         threadCount = threads
-        timers = TimerThread()
+        timers = threads > 0 ? TimerThread() : nil
         for index in 0..<threads {
             Thread.start(name: "lane-\(index)") { [self] in work() }
         }
@@ -91,7 +96,39 @@ final class WorkerPool: Sendable {
     func close() {
         queue.withLock { $0.isClosed = true }
         for _ in 0..<threadCount { available.signal() }
-        timers.close()
+        timers?.close()
+    }
+
+    /// Runs, on the calling thread, what was woken and what wanted to be run by now, until nothing is
+    /// left to do.
+    ///
+    /// - Parameter now: On the clock by which the runnables sleep.
+    /// - Returns: When the first of them wants to be run again, after `now`; nil if only a wake can
+    ///   bring that.
+    func runReady(now: Int64) -> Int64? {
+        precondition(threadCount == 0, "the pool has threads of its own")
+        let due = sleeping.withLock { waiting in
+            let due = waiting.filter { $0.wakesAt.withLock { $0 ?? .max } <= now }
+            waiting.removeAll { ticket in due.contains { $0 === ticket } }
+            return due
+        }
+        for ticket in due { wake(ticket) }
+        runIfWithoutThreads()
+        let next = sleeping.withLock { $0.compactMap { $0.wakesAt.withLock { $0 } }.min() }
+        return next.map { max($0, now + 1) }
+    }
+
+    /// In a pool without threads, runs what was woken: for who is about to wait for it.
+    func runIfWithoutThreads() {
+        guard threadCount == 0 else { return }
+        while let ticket = queue.withLock({ $0.pop() }) { runNow(ticket) }
+    }
+
+    /// Runs a ticket of a pool without threads.
+    private func runNow(_ ticket: Ticket) {
+        sleeping.withLock { $0.removeAll { $0 === ticket } }
+        ticket.wakesAt.withLock { $0 = nil }
+        run(ticket)
     }
 
     private func enqueue(_ ticket: Ticket) {
@@ -122,6 +159,10 @@ final class WorkerPool: Sendable {
         }
         if next == .queued { return enqueue(ticket) }
         if next == .idle, case .sleep(let until) = outcome, let until {
+            guard let timers else {
+                ticket.wakesAt.withLock { $0 = until }
+                return sleeping.withLock { $0.append(ticket) }
+            }
             timers.schedule(at: until) { [weak self, weak ticket] in
                 guard let self, let ticket,
                     ticket.sleepNumber.load(ordering: .relaxed) == number

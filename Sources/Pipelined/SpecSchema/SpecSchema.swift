@@ -11,11 +11,24 @@ enum SpecSchema {
         var builder = SpecSchemaBuilder()
         let pipeline = builder.reference(to: SpecFields.document)
         let topic = builder.reference(to: SpecFields.topic)
+        let testFile = builder.reference(to: SpecFields.testFile)
         // What a document is shows in its first key; so a mistake in a pipeline is never explained
         // as one in a topic.
         let either: JSONValue = ["anyOf": [pipeline, topic]]
         let unlessPipeline: JSONValue = [
             "if": ["required": ["topic"]], "then": topic, "else": either,
+        ]
+        // `NAME.test.yaml`: tests of a pipeline that stands elsewhere.
+        let unlessTests: JSONValue = [
+            "if": ["required": ["pipeline"]], "then": pipeline, "else": unlessPipeline,
+        ]
+        let hasTestsAlone: JSONValue = [
+            "required": ["tests"],
+            "not": [
+                "anyOf": [
+                    ["required": ["sources"]], ["required": ["steps"]], ["required": ["sinks"]],
+                ]
+            ],
         ]
         return [
             "$schema": "http://json-schema.org/draft-07/schema#",
@@ -24,7 +37,7 @@ enum SpecSchema {
                 "A pipeline or a topic of pipelined. 'pipelined validate' also checks what only shows "
                     + "with the names, columns and types at hand."),
             "type": "object",
-            "if": ["required": ["pipeline"]], "then": pipeline, "else": unlessPipeline,
+            "if": hasTestsAlone, "then": testFile, "else": unlessTests,
             "definitions": .object(builder.finished()),
         ]
     }
@@ -75,9 +88,6 @@ struct SpecSchemaBuilder {
         }
         var properties = JSONObject()
         for field in group.fields { properties[field.name] = property(field) }
-        if group.name == SpecFields.document.name {
-            properties["tests"] = refer(to: "tests") { $0.tests() }
-        }
         result["properties"] = .object(properties)
         // `null:` as a key is YAML's nothing to editors; a pattern finds it, a name does not.
         let odd = group.fields.filter { CoreValue(plain: $0.name) != .string }

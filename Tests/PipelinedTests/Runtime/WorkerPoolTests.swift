@@ -82,4 +82,30 @@ struct WorkerPoolTests {
         let seen = Atomic(0)
         let finished = Pipelined.Semaphore()
     }
+
+    @Test("without threads runs when it is told to, each when it wants to be run")
+    func withoutThreads() {
+        let pool = WorkerPool(threads: 0)
+        defer { pool.close() }
+        let sleeper = Counter { run in run < 3 ? .sleep(until: Int64(run) * 100) : .done }
+        let busy = Counter { $0 < 5 ? .again : .sleep(until: nil) }
+        let tickets = [pool.add(sleeper), pool.add(busy)]
+        #expect(sleeper.runs.load(ordering: .acquiring) == 0)
+        #expect(pool.runReady(now: 0) == 100)
+        #expect(sleeper.runs.load(ordering: .acquiring) == 1)
+        #expect(busy.runs.load(ordering: .acquiring) == 5)
+        #expect(pool.runReady(now: 99) == 100)
+        #expect(sleeper.runs.load(ordering: .acquiring) == 1)
+        // Woken before its time, and then at no earlier one.
+        pool.wake(tickets[0])
+        #expect(pool.runReady(now: 99) == 200)
+        #expect(pool.runReady(now: 100) == 200)
+        #expect(sleeper.runs.load(ordering: .acquiring) == 2)
+        #expect(pool.runReady(now: 500) == nil)
+        pool.wake(tickets[0])
+        pool.wake(tickets[1])
+        #expect(pool.runReady(now: 500) == nil)
+        #expect(sleeper.runs.load(ordering: .acquiring) == 3)
+        #expect(busy.runs.load(ordering: .acquiring) == 6)
+    }
 }
