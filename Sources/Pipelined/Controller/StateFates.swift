@@ -198,16 +198,30 @@ private struct FatePlanner {
                 refusals.append("'\(node.name)' would lose its state because \(reason)")
                 return result(.anew, reason)
             }
-            fallthrough
-        case .rebuild, .replace:
-            guard let obstacle = rules.obstacles[node.name] else { return result(.rebuilt, reason) }
-            if isKnown {
-                refusals.append(
-                    "'\(node.name)' would lose its state because \(reason), and it cannot be rebuilt: "
-                        + obstacle)
-            }
-            return result(.anew, "\(reason); it cannot be rebuilt: \(obstacle)")
+            return rebuilt(node, reason, isKnown)
+        case .replace:
+            // Output and state are made anew together, in plain sight: nothing has to be guessed.
+            return result(.rebuilt, reason)
+        case .rebuild: return rebuilt(node, reason, isKnown)
         }
+    }
+
+    /// Rebuilt, where nothing is in the way; otherwise the change must not be made, or a node that is
+    /// new begins with the rows from now on.
+    private mutating func rebuilt(
+        _ node: NodeMeaning, _ reason: String, _ isKnown: Bool
+    ) -> NodeFate {
+        guard let obstacle = rules.obstacles[node.name] else {
+            return NodeFate(node: node.name, kind: node.kind, fate: .rebuilt, reason: reason)
+        }
+        if isKnown {
+            refusals.append(
+                "'\(node.name)' would lose its state because \(reason), and it cannot be rebuilt: "
+                    + obstacle)
+        }
+        return NodeFate(
+            node: node.name, kind: node.kind, fate: .anew,
+            reason: "\(reason); it cannot be rebuilt: \(obstacle)")
     }
 
     /// Why a node is another one now: its own definition, or that of what feeds it.

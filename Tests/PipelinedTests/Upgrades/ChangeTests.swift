@@ -310,4 +310,122 @@ struct ChangeTests {
             test.engine.state.withLock { $0.rebuilds.allSatisfy { $0.isCancelled.withLock { $0 } } }
         )
     }
+
+    @Test("a finished pipeline whose change has to wait is left as it is")
+    func finished() throws {
+        let test = try harness()
+        test.engine.end("a", .finished)
+        test.settle()
+        #expect(test.phase("a") == .finished)
+        try write("a 2 hourly refuse", test)
+        test.advance(millis: 3000)
+        #expect(test.engine.launches.count == 1)
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].reason == "ChangeRefused")
+        // One that may be made is made at once.
+        try write("a 2 hourly", test)
+        #expect(test.engine.launches.map(\.generation) == [1, 2])
+        #expect(test.engine.launches.last?.state.words == "counts rebuilt")
+    }
+
+    @Test("a first checkpoint of the old graph, in the midst of the switch, takes nothing back")
+    func lateCommit() throws {
+        let test = try harness()
+        try test.restart()
+        test.engine.state.withLock { $0.slow = ["a"] }
+        test.settle()
+        // What runs has not committed in this process, and its news come while it is being replaced.
+        let old = try #require(test.engine.state.withLock { $0.running["a"] })
+        try test.folder.writeSpec("a 2", to: "a.yaml")
+        test.loop.take(.hint)
+        test.shared.clock.withLock { $0 += 50_000 }
+        _ = test.loop.step([])
+        #expect(test.store.entries["a"]?.record.takeover?.spec.generation == 2)
+        old.commit()
+        let messages = test.shared.messages.withLock { messages in
+            defer { messages = [] }
+            return messages
+        }
+        _ = test.loop.step(messages)
+        #expect(test.store.entries["a"]?.record.takeover?.spec.generation == 2)
+        #expect(test.view.pipelines["a"]?.applies.isEmpty == true)
+        test.engine.state.withLock { $0.slow = [] }
+        test.settle()
+        #expect(test.store.entries["a"]?.record.takeover == nil)
+        #expect(test.store.entries["a"]?.record.applied?.generation == 2)
+        #expect(test.view.pipelines["a"]?.applies.map(\.generation) == [2])
+    }
+
+    @Test("a start on another version's state is refused by what the engine is told")
+    func stateGeneration() throws {
+        let test = try harness()
+        #expect(test.engine.launches.last?.stateGeneration == nil)
+        try write("a 2", test)
+        #expect(test.engine.launches.last?.stateGeneration == 1)
+        try test.restart()
+        test.settle()
+        #expect(test.engine.launches.last?.stateGeneration == 2)
+    }
+
+    @Test("what is given up is followed at once by what comes in its place")
+    func abandonedAtOnce() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildsWait = true }
+        try write("a 2 hourly", test)
+        try test.folder.writeSpec("a 2 daily", to: "a.yaml")
+        test.loop.take(.hint)
+        test.shared.clock.withLock { $0 += 50_000 }
+        test.settle()
+        #expect(test.engine.state.withLock { $0.rebuilds.count } == 2)
+    }
+
+    @Test("a rebuild that was asked for lets no edit pass unapproved")
+    func forcedAndEdited() throws {
+        let test = try harness("a 1 manual")
+        test.engine.state.withLock { $0.rebuildsWait = true }
+        _ = test.command(.rebuild("a", from: nil))
+        #expect(test.engine.state.withLock { $0.rebuilds.count } == 1)
+        try write("a 2 hourly manual", test)
+        test.engine.state.withLock { $0.rebuilds.last }?.catchUp()
+        test.settle()
+        #expect(test.engine.launches.allSatisfy { $0.generation == 1 })
+        #expect(test.view.pipelines["a"]?.conditions[.reconciling].reason == "AwaitingApproval")
+    }
+
+    @Test("an approval that is demanded on its own is in force for the next change")
+    func approvalAlone() throws {
+        let test = try harness()
+        try write("a 1 manual", test)
+        try write("a 2", test)
+        #expect(test.engine.launches.count == 1)
+        #expect(test.view.pipelines["a"]?.conditions[.reconciling].reason == "AwaitingApproval")
+        // A rollback was asked for by a person, and waits for nobody.
+        let plan = try #require(test.view.pipelines["a"]?.pendingPlan)
+        _ = test.command(.approve("a", plan: plan))
+        try write("a 2 manual", test)
+        _ = test.command(.rollback("a"))
+        #expect(test.engine.launches.last?.spec.description == "1w")
+        #expect(test.engine.launches.count == 3)
+    }
+
+    @Test("a plan has one name, whatever was asked for before")
+    func planNames() throws {
+        let test = try harness("a 1 manual")
+        try write("a 2 manual", test)
+        let plan = test.view.pipelines["a"]?.pendingPlan
+        try write("a 1 manual", test)
+        _ = test.command(.rebuild("a", from: nil))
+        try write("a 2 manual", test)
+        #expect(test.view.pipelines["a"]?.pendingPlan == plan)
+    }
+
+    @Test("what was wrong with a version that nobody wants any more is not said any more")
+    func oldFailure() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildRefusal = error("cannot: gone", isTerminal: true) }
+        try write("a 2 hourly", test)
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].isTrue == true)
+        try write("a 1", test)
+        #expect(test.view.pipelines["a"]?.conditions[.stalled].isTrue == false)
+        #expect(test.view.pipelines["a"]?.message == "")
+    }
 }

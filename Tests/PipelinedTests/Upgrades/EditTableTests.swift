@@ -181,6 +181,18 @@ struct EditTableTests {
                 ("from: pages,", "from: tmp,"), ("from: first,", "from: pages,"),
                 ("from: tmp,", "from: first,"),
             ], ["pages": "kept", "first": "kept"]),
+        Edit(
+            "two sinks by key change names",
+            [
+                ("  standing: {", "  tmp: {"), ("  counts: {", "  standing: {"),
+                ("  tmp: {", "  counts: {"),
+            ], ["standing": "kept", "counts": "kept"]),
+        Edit(
+            "two appending sinks change files",
+            [
+                ("OUT/copy.ndjson", "OUT/tmp.ndjson"), ("OUT/firsts.ndjson", "OUT/copy.ndjson"),
+                ("OUT/tmp.ndjson", "OUT/firsts.ndjson"),
+            ]),
         // What comes before state.
         Edit("a filter upstream", [("amount >= $low", "amount >= 20")], perCity),
         Edit("a parameter of a filter", [("{low: 10}", "{low: 30}")], perCity),
@@ -464,6 +476,26 @@ struct EditTableTests {
             guard case .upsert(let key) = sink.mode else { return (file, sink.mode, []) }
             return (file, sink.mode, key.map { sink.inputSchema.fields[$0].name })
         }
+    }
+
+    @Test("a state that is not the one that is meant is not started on")
+    func otherState() throws {
+        let harness = try Self.makeHarness()
+        defer { harness.close() }
+        for (file, lines) in Inputs(seed: testSeed).before { try harness.append(lines, to: file) }
+        try harness.start(Self.base)
+        try harness.drain()
+        let text = Self.base.replacingOccurrences(of: "tumbling: 10s", with: "tumbling: 20s")
+        let (old, new) = (try harness.load(Self.base), try harness.load(text))
+        let change = StateChange(from: old.meaning, to: new.meaning, rules: new.rules)
+        // What was rebuilt had read no further than another epoch.
+        let rebuilt = RebuiltState(epoch: 0, nodes: ["per_city"])
+        let epoch = try harness.refusal(
+            of: text, .change(change, rebuilt: rebuilt), stateGeneration: 1)
+        #expect(epoch?.contains("has committed more than was read") == true)
+        let generation = try harness.refusal(of: Self.base, .keep, stateGeneration: 7)
+        #expect(generation?.contains("its state is of generation 1 and not of 7") == true)
+        #expect(try harness.refusal(of: Self.base, .keep, stateGeneration: 1) == nil)
     }
 
     @Test("there are at least sixty")

@@ -32,7 +32,6 @@ final class UpgradeHarness {
         var options = EngineOptions()
         options.workers = 2
         options.blockingThreads = 2
-        options.existingOutput = .append
         engine = EmbeddedEngine(
             options: options, state: state, topics: try TopicService.open(state),
             fileEvents: events)
@@ -116,6 +115,23 @@ final class UpgradeHarness {
         try start(next, .change(change, rebuilt: rebuilt))
         try awaitCommit()
         return change
+    }
+
+    /// Stops what runs, and tries to start a spec on its state.
+    ///
+    /// - Returns: What the engine says against it; nil where it started, and was stopped again.
+    func refusal(
+        of text: String, _ transition: StateTransition, stateGeneration: Int?
+    ) throws -> String? {
+        let next = try load(text)
+        running?.stop(timeoutMicros: 10_000_000)
+        var launch = PipelineLaunch(
+            spec: next.spec, generation: generation + 1, state: transition, onExit: { _ in })
+        launch.stateGeneration = stateGeneration
+        do throws(EngineError) {
+            try engine.start(launch).stop(timeoutMicros: 10_000_000)
+            return nil
+        } catch { return error.message }
     }
 
     /// Waits until the state is that of what runs.
