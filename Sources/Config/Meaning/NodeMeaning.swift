@@ -95,6 +95,11 @@ extension PipelineSpec {
         {
             return reason
         }
+        if let sink = sinks.first(where: { $0.name == name }), case .upsert(let key) = sink.mode,
+            let own = sink.inputKey, key != own
+        {
+            return "several keys of '\(sink.input.node)' share a key there"
+        }
         let onPath = feeding.union([name])
         guard
             let timed = steps.first(where: { onPath.contains($0.name) && $0.goesByTime })

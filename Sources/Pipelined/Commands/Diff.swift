@@ -1,7 +1,17 @@
 extension Command {
     static let diff = Command(
         name: "diff", group: .check, summary: "what a reload would do, to state too",
+        operands: [
+            Operand(
+                placeholder: "PATH",
+                summary:
+                    "compare what runs with this folder or spec instead of the daemon's folder",
+                count: .optional, kind: .specFile)
+        ],
         flags: [
+            Flag(
+                name: "revision", value: .text("REV"),
+                summary: "compare what runs with PATH (or --pipelines) at this git revision"),
             Flag(
                 name: "base", value: .text("REV"),
                 summary: "compare with the specs of this git revision; needs no daemon"),
@@ -18,6 +28,12 @@ extension Command {
         examples: [
             Example("pipelined diff", "what the files would change in the running daemon"),
             Example(
+                "pipelined diff ~/work/pipelines",
+                "what those specs would change in it, were they there"),
+            Example(
+                "pipelined diff --revision origin/next --pipelines pipelines",
+                "what a commit that is not applied yet would change in it"),
+            Example(
                 "pipelined diff --base origin/main",
                 "in a build: which pipelines this branch changes, and which lose state"),
         ]
@@ -26,9 +42,17 @@ extension Command {
             return compare(with: base, invocation, terminal)
         }
         var outcome = ExitStatus.done
+        let other = other(invocation)
         let status = DaemonClient.with(invocation, terminal) { client throws(ControlFailure) in
-            let answer = try client.request("diff") ?? .null
-            outcome = show(answer, invocation, terminal)
+            guard let other else {
+                let answer = try client.request("diff") ?? .null
+                outcome = show(answer, invocation, terminal)
+                return .done
+            }
+            let meanings = try client.request("meanings") ?? .null
+            do throws(GitError) {
+                outcome = show(try other.answer(meanings), invocation, terminal)
+            } catch { throw ControlFailure(code: .failed, message: error.message) }
             return .done
         }
         switch status {
@@ -36,6 +60,15 @@ extension Command {
         case .noDaemon: return .noDaemon
         case .failed, .usage: return .usage
         }
+    }
+
+    /// Specs that the daemon does not have, where some are named.
+    private static func other(_ invocation: Invocation) -> DaemonDiff? {
+        let revision = invocation.text("revision")
+        guard revision != nil || !invocation.operands.isEmpty else { return nil }
+        return DaemonDiff(
+            path: invocation.operands.first ?? invocation.text("pipelines") ?? "pipelines",
+            revision: revision, environment: .of(invocation))
     }
 
     private static func compare(

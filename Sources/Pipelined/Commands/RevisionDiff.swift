@@ -21,14 +21,7 @@ struct RevisionDiff {
             folder: folder, environment: environment,
             isEnvironmentStrict: false)
         let old = library(try filesOf(revision: base), reading)
-        var folder = SpecFolder(path: folder, usesLeases: false)
-        var new = SpecLibrary(self.reading(reading))
-        switch folder.look(now: .max) {
-        case .unreadable(let problem): throw GitError(message: problem)
-        case .unsettled:
-            throw GitError(message: "cannot compare: \(self.folder) is being written; try again")
-        case .files(let files): _ = new.take(.files(files), allowEmpty: true)
-        }
+        let new = library(try filesOfFolder(), reading)
         let desired = new.pipelines.mapValues { entry in
             DesiredPipeline(
                 meaning: entry.loaded.meaning, rules: entry.loaded.rules, generation: 1,
@@ -52,7 +45,17 @@ struct RevisionDiff {
         ]
     }
 
-    private func library(_ files: [SpecFile], _ reading: SpecReading) -> SpecLibrary {
+    func filesOfFolder() throws(GitError) -> [SpecFile] {
+        var folder = SpecFolder(path: folder, usesLeases: false)
+        switch folder.look(now: .max) {
+        case .unreadable(let problem): throw GitError(message: problem)
+        case .unsettled:
+            throw GitError(message: "cannot compare: \(self.folder) is being written; try again")
+        case .files(let files): return files
+        }
+    }
+
+    func library(_ files: [SpecFile], _ reading: SpecReading) -> SpecLibrary {
         var library = SpecLibrary(self.reading(reading))
         _ = library.take(.files(files), allowEmpty: true)
         return library
@@ -64,7 +67,7 @@ struct RevisionDiff {
             storedTopics: { [knownTopics] in knownTopics })
     }
 
-    private func filesOf(revision: String) throws(GitError) -> [SpecFile] {
+    func filesOf(revision: String) throws(GitError) -> [SpecFile] {
         guard !revision.hasPrefix("-"), !revision.contains(":") else {
             throw GitError(message: "cannot read revision '\(revision)': it is no revision")
         }

@@ -98,7 +98,7 @@ struct SpecFiles {
 
 extension String {
     /// What stands before the last part of a path.
-    fileprivate var parentFolder: String {
+    var parentFolder: String {
         guard let slash = lastIndex(of: "/") else { return "." }
         return slash == startIndex ? "/" : String(self[..<slash])
     }

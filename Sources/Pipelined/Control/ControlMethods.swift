@@ -33,6 +33,7 @@ struct ControlMethod: Sendable {
                 Parameter(name: "name", kind: .text), Parameter(name: "follow", kind: .boolean),
             ], isStream: true),
         ControlMethod(name: "diff"),
+        ControlMethod(name: "meanings"),
         ControlMethod(
             name: "reload", parameters: [Parameter(name: "allow_empty", kind: .boolean)]),
         ControlMethod(

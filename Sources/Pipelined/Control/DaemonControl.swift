@@ -76,6 +76,9 @@ final class DaemonControl: ControlHandler {
             }
         case "events": open(EventStream(params, reply))
         case "diff": ask(.diff, reply)
+        case "meanings":
+            let all = controller.view.inOrder.map(StatusJSON.meaning)
+            reply.result(["pipelines": .array(all)])
         case "reload": reload(allowEmpty: params["allow_empty"]?.bool ?? false, reply)
         case "wait": wait(params, reply)
         case "pause":

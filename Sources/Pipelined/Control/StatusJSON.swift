@@ -170,6 +170,18 @@ enum StatusJSON {
         ]
     }
 
+    /// What a pipeline's state belongs to, for who compares specs with it.
+    static func meaning(_ view: PipelineView) -> JSONValue {
+        [
+            "name": .string(view.name), "phase": .string(view.phase.rawValue),
+            "state": view.stateMeaning?.json ?? .null,
+            "needs_approval": .bool(view.needsApproval),
+            "approved_plan": .optional(view.approvedPlan),
+            "rows": .integer(view.status?.rowsRead ?? 0),
+            "micros_to_read_all": .optional(view.status?.microsToReadAll),
+        ]
+    }
+
     /// What `status` answers: the daemon, its pipelines and the files without one.
     static func status(_ view: ControllerView, names: [String], now: Int64) -> JSONValue {
         let rows = view.inOrder.filter { names.isEmpty || names.contains($0.name) }

@@ -164,7 +164,7 @@ extension CatalogRecord {
 }
 
 extension PipelineMeaning {
-    fileprivate var json: JSONValue {
+    var json: JSONValue {
         let nodes = nodes.map { node in
             JSONValue.array([
                 .string(node.name), .string(node.fingerprint), .string(node.kind.rawValue),
@@ -174,7 +174,7 @@ extension PipelineMeaning {
         return ["digest": .string(digest), "nodes": .array(nodes)]
     }
 
-    fileprivate init?(json: JSONValue) {
+    init?(json: JSONValue) {
         guard let digest = json["digest"]?.text, let nodes = json["nodes"]?.array else {
             return nil
         }

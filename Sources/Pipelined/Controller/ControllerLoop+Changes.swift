@@ -102,15 +102,24 @@ extension ControllerLoop {
 
     /// How much a rebuild has to read, and how long that takes at the pace of what runs.
     func estimate(_ change: PlannedChange) -> PlannedChange.Estimate? {
-        guard change.fates.contains(where: { $0.fate == .rebuilt }),
-            let record = records[change.name],
-            let status = record.running?.status ?? record.lastStatus
-        else { return nil }
-        var micros: Int64?
-        if status.rowsReadHere > 0 {
-            let perRow = Double(status.busyMicros) / Double(status.rowsReadHere)
-            micros = Int64(min(1e15, perRow * Double(status.rowsRead)))
-        }
-        return PlannedChange.Estimate(rows: status.rowsRead, micros: micros)
+        guard let record = records[change.name] else { return nil }
+        return PlannedChange.Estimate(change, record.running?.status ?? record.lastStatus)
+    }
+}
+
+extension PlannedChange.Estimate {
+    /// nil where nothing is rebuilt, or nothing is known of what runs.
+    init?(_ change: PlannedChange, _ status: PipelineStatus?) {
+        guard change.fates.contains(where: { $0.fate == .rebuilt }), let status else { return nil }
+        self.init(rows: status.rowsRead, micros: status.microsToReadAll)
+    }
+}
+
+extension PipelineStatus {
+    /// How long reading everything once more takes, at the pace so far; nil where that is not known.
+    var microsToReadAll: Int64? {
+        guard rowsReadHere > 0 else { return nil }
+        let perRow = Double(busyMicros) / Double(rowsReadHere)
+        return Int64(min(1e15, perRow * Double(rowsRead)))
     }
 }

@@ -64,6 +64,9 @@ extension ControllerLoop {
             retryAt: record.observed.failure?.retryAt, startedAt: record.startedAt,
             lastChange: record.lastChange, applies: record.stored.record.applies,
             pendingPlan: state.pendingPlan, rebuild: record.rebuild,
+            stateMeaning: record.observed.stateMeaning,
+            needsApproval: record.stored.record.needsApproval,
+            approvedPlan: record.stored.record.approvedPlan,
             pausedBy: record.stored.record.pausedBy, pausedAt: record.stored.record.pausedAt,
             pinnedGeneration: record.pinned == nil
                 ? nil : record.stored.record.pin?.spec.generation,

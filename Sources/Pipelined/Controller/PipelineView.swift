@@ -54,6 +54,10 @@ struct PipelineView: Sendable {
     /// The plan of a change that has not been made.
     var pendingPlan: String?
     var rebuild: (any RunningRebuild)?
+    /// What its state belongs to; nil before its first checkpoint.
+    var stateMeaning: PipelineMeaning?
+    var needsApproval = false
+    var approvedPlan: String?
     var pausedBy: String?
     var pausedAt: Int64?
     /// The generation that a rollback put in the place of the file's.
