@@ -82,7 +82,14 @@ final class PipelineReader {
         for (section, kind) in sections {
             guard kind == .sink || document.has(section) else { continue }
             let entries = document.namedEntries(section)
-            hasOpenSections = hasOpenSections || entries.isEmpty
+            // An empty mapping was read; anything else that gives nothing was reported.
+            let isRead: Bool
+            if case .mapping? = document.rawValue(section)?.content {
+                isRead = true
+            } else {
+                isRead = false
+            }
+            hasOpenSections = hasOpenSections || (entries.isEmpty && !isRead)
             for entry in entries { declare(entry, kind) }
         }
         nodes.sort { $0.key.range.lowerBound < $1.key.range.lowerBound }

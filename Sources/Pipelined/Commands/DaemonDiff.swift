@@ -48,7 +48,12 @@ struct DaemonDiff {
             wanted.approvedPlan = known[pipeline.key]?["approved_plan"]?.text
             result[pipeline.key] = wanted
         }
-        let observed = known.filter { file == nil || mine[$0.key] != nil }.mapValues(observed)
+        // A spec that cannot be read is not gone.
+        let unreadable = Set(library.orphanProblems.keys)
+        let observed = known.filter { name, told in
+            mine[name] != nil
+                || (file == nil && !unreadable.contains(told["file"]?.text ?? ""))
+        }.mapValues(observed)
         let changes = differences(
             desired: desired, observed: observed, now: 0, retentionMicros: .max
         ).map { change -> PlannedChange in

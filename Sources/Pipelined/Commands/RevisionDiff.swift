@@ -27,7 +27,11 @@ struct RevisionDiff {
                 meaning: entry.loaded.meaning, rules: entry.loaded.rules, generation: 1,
                 mode: entry.loaded.spec.settings.isSuspended ? .hold(.suspended) : .run)
         }
-        let observed = old.pipelines.mapValues { entry in
+        // A spec that cannot be read is not gone.
+        let unreadable = Set(new.orphanProblems.keys)
+        let observed = old.pipelines.filter {
+            new.pipelines[$0.key] != nil || !unreadable.contains($0.value.file)
+        }.mapValues { entry in
             ObservedPipeline(
                 activity: entry.loaded.spec.settings.isSuspended
                     ? .idle : .running(digest: entry.loaded.meaning.digest),

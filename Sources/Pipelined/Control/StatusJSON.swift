@@ -173,8 +173,8 @@ enum StatusJSON {
     /// What a pipeline's state belongs to, for who compares specs with it.
     static func meaning(_ view: PipelineView) -> JSONValue {
         [
-            "name": .string(view.name), "phase": .string(view.phase.rawValue),
-            "state": view.stateMeaning?.json ?? .null,
+            "name": .string(view.name), "file": .string(view.file),
+            "phase": .string(view.phase.rawValue), "state": view.stateMeaning?.json ?? .null,
             "needs_approval": .bool(view.needsApproval),
             "approved_plan": .optional(view.approvedPlan),
             "rows": .integer(view.status?.rowsRead ?? 0),

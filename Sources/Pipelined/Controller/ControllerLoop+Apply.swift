@@ -123,7 +123,11 @@ extension ControllerLoop {
         record.observed.resetCount = record.resetCount
         switch action.kind {
         case .replace(let change, .changed): note(change, launch, &record)
-        case .start(let change) where record.stored.record.stateMeaning != nil:
+        case .start(let change)
+        where record.stored.record.stateMeaning.map {
+            $0.digest != launch?.new.launched.meaning.digest
+        }
+            ?? false || change.isRebuild:
             note(change, launch, &record)
         default: record.changeLaunch = nil
         }
@@ -254,9 +258,13 @@ extension ControllerLoop {
         }
         if case .startFormer = action.kind { return former.map { NumberedLaunch(new: $0) } }
         guard let wanted = wanted(action.name) else { return nil }
-        let launched = CatalogRecord.Takeover(
-            meaning: wanted.loaded.meaning, spec: wanted.stored)
         let state = record.stored.record
+        var launched = CatalogRecord.Takeover(
+            meaning: wanted.loaded.meaning, spec: wanted.stored)
+        if let applied = state.applied, state.stateMeaning?.digest == launched.meaning.digest {
+            // One meaning keeps one generation in the journal, however often it comes back.
+            launched.spec.generation = applied.generation
+        }
         var transition = StateTransition.keep
         if state.isStateStale {
             transition = .anew

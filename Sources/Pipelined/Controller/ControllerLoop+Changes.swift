@@ -12,6 +12,12 @@ extension ControllerLoop {
         guard let meaning = record.observed.stateMeaning else {
             return answer(.refused("cannot rebuild '\(name)': it has no checkpoint yet"))
         }
+        guard meaning.digest == wanted.loaded.meaning.digest else {
+            return answer(
+                .refused(
+                    "cannot rebuild '\(name)': its spec has changed and that is not applied; approve "
+                        + "the change, or take it back"))
+        }
         if record.stored.isPaused {
             return answer(
                 .refused("cannot rebuild '\(name)': it is paused; 'pipelined resume \(name)' first")

@@ -73,6 +73,12 @@ extension ControllerLoop {
                 record.stored.isPaused = false
                 record.stored.record.pausedBy = nil
                 record.stored.record.pausedAt = nil
+                if record.stored.record.pin != nil {
+                    // A rollback ends too: the file's spec counts again.
+                    record.stored.record.pin = nil
+                    record.pinned = nil
+                    record.stored.record.generation += 1
+                }
                 record.clearFailure()
             }
         case .restart(let name):

@@ -105,6 +105,10 @@ struct PipelineState {
 
     init(_ record: PipelineRecord, _ entry: SpecLibrary.Entry?, _ loop: ControllerLoop) {
         describeActivity(record, entry)
+        if record.pinned != nil, let generation = record.stored.record.pin?.spec.generation {
+            ready.message =
+                "rolled back to generation \(generation) until its file changes, or 'pipelined resume'"
+        }
         describeChange(record, loop)
         if let failure = record.observed.failure, record.observed.activity != .busy {
             describe(failure, isRunning: record.running != nil)
@@ -175,7 +179,8 @@ struct PipelineState {
         if let refusal = change.refusal {
             stalled = Word(
                 isTrue: true, reason: "ChangeRefused",
-                message: "the change is refused, and the version before runs on: \(refusal)")
+                message: "the change is refused, and the version before runs on: \(refusal); set "
+                    + "on_change: discard, or {rebuild: {output: replace}}")
         } else if desired.rules.needsApproval || record.stored.record.needsApproval,
             desired.approvedPlan != plan
         {

@@ -140,6 +140,29 @@ extension ControllerLoop {
                     name, .normal, "SpecAccepted",
                     "accepted generation \(stored.generation) from \(entry.file)")
             }
+            sayWhatWaits(name, entry, isNew: isNew)
+        }
+    }
+
+    /// Says once what is wrong with a text, and why a change is not made.
+    private func sayWhatWaits(_ name: String, _ entry: SpecLibrary.Entry, isNew: Bool) {
+        if let problem = entry.problem?.summary, problem != records[name]?.saidProblem {
+            note(name, .warning, "SpecInvalid", "\(problem); the last good version counts")
+        }
+        records[name]?.saidProblem = entry.problem?.summary
+        guard isNew, let record = records[name], let wanted = wanted(name),
+            let meaning = record.observed.stateMeaning,
+            meaning.digest != wanted.loaded.meaning.digest
+        else { return }
+        let change = StateChange(
+            from: meaning, to: wanted.loaded.meaning, rules: wanted.loaded.rules)
+        if let refusal = change.refusal {
+            note(name, .warning, "ChangeRefused", "the change is refused: \(refusal)")
+        } else if wanted.loaded.rules.needsApproval || record.stored.record.needsApproval {
+            let plan = planHash(meaning, desired(record, wanted))
+            note(
+                name, .normal, "AwaitingApproval",
+                "a change waits for 'pipelined approve \(name) --plan \(plan)'")
         }
     }
 

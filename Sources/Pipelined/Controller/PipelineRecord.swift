@@ -27,6 +27,8 @@ struct PipelineRecord {
     /// When the change under way was begun, for the list of those.
     var changeBegunAt: Int64?
     var change: StateChange?
+    /// What was last said to be wrong with its spec, so that it is said once.
+    var saidProblem: String?
     /// The launch that carries the change out.
     var changeLaunch: Int64?
     /// The next start is of a version that another one may have stood in for.

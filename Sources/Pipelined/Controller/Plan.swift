@@ -138,7 +138,11 @@ private func change(
     let isHeld =
         change.refusal != nil
         || (needsApproval && wanted.approvedPlan != planHash(seen.stateMeaning, wanted))
-    guard mayTry, !isHeld else { return seen.rebuild == nil ? instead : .abandon }
+    guard mayTry, !isHeld else {
+        if seen.rebuild != nil { return .abandon }
+        // What is asked to be restarted is what runs.
+        return isRestart && isRunning && seen.canRunFormer ? .startFormer : instead
+    }
     if change.replacesOutput { return .reset(.replace, starts: true) }
     guard change.isRebuild else {
         if seen.rebuild != nil { return .abandon }

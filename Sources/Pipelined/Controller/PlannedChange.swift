@@ -76,7 +76,7 @@ struct PlannedChange: Equatable, Sendable {
         var text = "\(sign) \(name): \(action)"
         if !reason.isEmpty { text += " (\(reason))" }
         if action == "replace" || action == "stop", keepsState == true { text += ", state is kept" }
-        if action == "rebuild" {
+        if action == "rebuild", hold == nil {
             text += " beside the running version"
             if let estimate {
                 text += ", from \(HumanText.count(estimate.rows)) rows"
@@ -112,7 +112,7 @@ func differences(
         uniqueKeysWithValues: actions.map { ($0.name, PlannedChange($0)) })
     for (name, wanted) in desired {
         guard let old = observed[name]?.stateMeaning, old.digest != wanted.meaning.digest,
-            wanted.mode == .run
+            wanted.mode != .asIs
         else { continue }
         let change = StateChange(from: old, to: wanted.meaning, rules: wanted.rules)
         let kind: Action.Kind =
@@ -123,8 +123,11 @@ func differences(
         planned.fates = change.fates
         planned.plan = planHash(old, wanted)
         let seen = observed[name] ?? ObservedPipeline()
-        if let refusal = change.refusal {
-            planned.hold = "refused: \(refusal)"
+        if case .hold(let reason) = wanted.mode {
+            planned.hold = "once it is not \(reason.rawValue) any more"
+        } else if let refusal = change.refusal {
+            planned.hold =
+                "refused: \(refusal); set on_change: discard, or {rebuild: {output: replace}}"
         } else if wanted.rules.needsApproval || seen.needsApproval,
             wanted.approvedPlan != planned.plan
         {

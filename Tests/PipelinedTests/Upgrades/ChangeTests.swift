@@ -428,4 +428,54 @@ struct ChangeTests {
         #expect(test.view.pipelines["a"]?.conditions[.stalled].isTrue == false)
         #expect(test.view.pipelines["a"]?.message == "")
     }
+
+    @Test("a restart while a change waits restarts what runs, once")
+    func restartWhileHeld() throws {
+        let test = try harness("a 1 manual")
+        try write("a 2 hourly manual", test)
+        _ = test.command(.restart("a"))
+        #expect(test.engine.launches.map(\.generation) == [1, 1])
+        #expect(test.view.pipelines["a"]?.conditions[.reconciling].reason == "AwaitingApproval")
+        // There is nothing that a rebuild could be of.
+        guard case .refused(let message) = test.command(.rebuild("a", from: nil)) else {
+            Issue.record("a spec that is not applied is rebuilt")
+            return
+        }
+        #expect(message.contains("its spec has changed and that is not applied"))
+        _ = test.command(.rollback("a"))
+        test.advance(millis: 1000)
+        #expect(test.engine.launches.count == 2)
+        #expect(test.phase("a") == .running)
+        #expect(test.view.pipelines["a"]?.message.hasPrefix("rolled back to generation 1") == true)
+        // The file counts again, also without an edit.
+        _ = test.command(.resume("a"))
+        #expect(test.view.pipelines["a"]?.conditions[.reconciling].reason == "AwaitingApproval")
+    }
+
+    @Test("a meaning that comes back keeps the generation that the journal has of it")
+    func sameMeaning() throws {
+        let test = try harness()
+        test.engine.state.withLock { $0.rebuildsWait = true }
+        try write("a 2 hourly", test)
+        try write("a 1", test)
+        #expect(test.view.pipelines["a"]?.generation == 3)
+        #expect(test.view.pipelines["a"]?.observedGeneration == 3)
+        _ = test.command(.restart("a"))
+        #expect(test.engine.launches.map(\.generation) == [1, 1])
+        try test.restart()
+        test.settle()
+        #expect(test.engine.launches.last?.generation == 1)
+        #expect(test.engine.launches.last?.stateGeneration == 1)
+        #expect(test.phase("a") == .running)
+    }
+
+    @Test("why a change is not made is an event too")
+    func events() throws {
+        let test = try harness()
+        try write("a 2 hourly refuse", test)
+        try write("broken a", test)
+        let reasons = test.view.pipelines["a"]?.events.inOrder.map(\.reason) ?? []
+        #expect(reasons.filter { $0 == "ChangeRefused" }.count == 1)
+        #expect(reasons.filter { $0 == "SpecInvalid" }.count == 1)
+    }
 }
