@@ -64,6 +64,15 @@ struct CatalogRecord: Equatable, Sendable {
     init() {}
 }
 
+extension CatalogRecord {
+    /// The state is that version's now.
+    mutating func adopt(_ version: Takeover) {
+        if let applied, applied.digest != version.spec.digest { previous = applied }
+        applied = version.spec
+        stateMeaning = version.meaning
+    }
+}
+
 /// One change that was applied, or was not.
 struct AppliedChange: Equatable, Sendable {
     enum Result: String, Sendable {

@@ -134,32 +134,26 @@ extension ControllerLoop {
     private func becomeState(_ record: inout PipelineRecord) {
         guard let launched = record.launched else { return }
         record.observed.isOnProbation = false
-        var stored = record.stored.record
-        if stored.stateMeaning != launched.meaning || stored.applied != launched.spec {
-            if let applied = stored.applied, applied.digest != launched.spec.digest {
-                stored.previous = applied
-            }
-            stored.stateMeaning = launched.meaning
-            stored.applied = launched.spec
-            record.former = nil
+        let before = record.stored.record
+        if before.stateMeaning != launched.meaning || before.applied != launched.spec {
+            record.adoptState(of: launched)
         }
-        if stored.takeover?.spec.generation == launched.spec.generation { stored.takeover = nil }
-        record.observed.stateMeaning = stored.stateMeaning
+        if before.takeover?.spec.generation == launched.spec.generation {
+            record.stored.record.takeover = nil
+        }
         if record.changeLaunch == record.launchNumber {
             if let begun = record.changeBegunAt {
                 let text = record.change.map(changeText) ?? ""
                 list(
-                    .applied, text.isEmpty ? "state is kept" : text, begun, launched.spec, &stored)
+                    .applied, text.isEmpty ? "state is kept" : text, begun, launched.spec,
+                    &record.stored.record)
             }
             record.changeBegunAt = nil
             if let change = record.change { record.lastChange = change.changed }
             record.change = nil
             record.changeLaunch = nil
         }
-        if stored != record.stored.record {
-            record.stored.record = stored
-            unwritten.insert(record.name)
-        }
+        if record.stored.record != before { unwritten.insert(record.name) }
     }
 
     /// After a graph has ended: its last checkpoint tells whose the state is.

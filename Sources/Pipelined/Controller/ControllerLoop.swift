@@ -166,15 +166,8 @@ final class ControllerLoop {
         } catch { return }
         record.stored.record.takeover = nil
         guard generation == takeover.spec.generation else { return }
-        if record.stored.record.applied?.digest != takeover.spec.digest {
-            record.stored.record.previous = record.stored.record.applied
-        }
-        record.stored.record.applied = takeover.spec
-        record.stored.record.stateMeaning = takeover.meaning
         record.stored.record.isStateStale = false
-        record.observed.stateMeaning = takeover.meaning
-        record.former = nil
-        record.formerTried = nil
+        record.adoptState(of: takeover)
     }
 
     private func countDeath(_ record: inout CatalogRecord, isAtWork: Bool, _ now: Int64) {

@@ -62,6 +62,14 @@ struct PipelineRecord {
         observed.removedAt = stored.record.removedAt
     }
 
+    /// The state is that version's now; the spec of it is read again when it is needed.
+    mutating func adoptState(of version: CatalogRecord.Takeover) {
+        stored.record.adopt(version)
+        observed.stateMeaning = version.meaning
+        former = nil
+        formerTried = nil
+    }
+
     /// Notes a failure of a meaning and when it may be tried again.
     mutating func fail(
         digest: String, changeKey: String? = nil, _ error: EngineError, ranMicros: Int64,

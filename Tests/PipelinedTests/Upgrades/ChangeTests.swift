@@ -478,4 +478,30 @@ struct ChangeTests {
         #expect(reasons.filter { $0 == "ChangeRefused" }.count == 1)
         #expect(reasons.filter { $0 == "SpecInvalid" }.count == 1)
     }
+
+    @Test("a version that became the pipeline's once more can be put back once more")
+    func putBackTwice() throws {
+        let test = try harness()
+        // The spec of the first generation is read from the catalog for the first time.
+        try write("a 2 hourly refuse", test)
+        try test.restart()
+        test.settle()
+        test.advance(millis: 500)
+        #expect(test.engine.launches.last?.generation == 1)
+        try write("a 2 hourly", test)
+        #expect(test.store.entries["a"]?.record.applied?.spec == "a 2 hourly")
+        _ = test.command(.rollback("a"))
+        #expect(test.store.entries["a"]?.record.applied?.spec == "a 1")
+        // What fails on probation is followed by it again.
+        test.engine.state.withLock { $0.slow = ["a"] }
+        try write("a 3", test)
+        test.engine.end("a", .failed(error("cannot go on", isTerminal: true)))
+        test.settle()
+        #expect(test.engine.launches.last?.spec.description == "1w")
+        #expect(test.phase("a") == .running)
+    }
+}
+
+extension StoredSpec {
+    fileprivate var spec: String { String(decoding: bytes, as: UTF8.self) }
 }
