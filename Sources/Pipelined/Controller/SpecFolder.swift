@@ -60,6 +60,8 @@ struct SpecFolder {
         var bytes: [UInt8]
         /// Written so shortly before it was read that a later write may bear the same stamp.
         var isRecent: Bool
+        /// Where the file lay when it was read, behind all symlinks; empty where that is not told.
+        var folder: String
     }
 
     let path: String
@@ -143,13 +145,37 @@ struct SpecFolder {
             return false
         }
         guard hasChanges else { return true }
+        // By the link that leads to them, where the files of that generation were.
+        var roots: [String: String] = [:]
         return files.allSatisfy { file in
-            var status = stat()
-            guard fstatat(directory, file.name, &status, AT_SYMLINK_NOFOLLOW) == 0,
-                status.st_mode & S_IFMT == S_IFLNK, let known = known[file.name]
+            guard let link = Self.link(file.name, in: directory), let known = known[file.name]
             else { return true }
-            return fstatat(directory, file.name, &status, 0) == 0 && Stamp(status) == known.stamp
+            var status = stat()
+            guard fstatat(directory, file.name, &status, 0) == 0, Stamp(status) == known.stamp
+            else { return false }
+            // What is swapped there and back again meanwhile has each file in its place by now.
+            let parts = link.split(separator: "/")
+            guard parts.count > 1, !known.folder.isEmpty else { return true }
+            let root = known.folder.split(separator: "/").dropLast(parts.count - 2)
+            let text = root.joined(separator: "/")
+            return roots.updateValue(text, forKey: String(parts[0])).map { $0 == text } ?? true
         }
+    }
+
+    /// What a symlink says; nil for what is none.
+    private static func link(_ name: String, in directory: Int32) -> String? {
+        var text = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlinkat(directory, name, &text, text.count)
+        return count < 0
+            ? nil
+            : String(
+                decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The folder in which an open file lies.
+    private static func folder(of descriptor: Int32) -> String {
+        let path = link("/proc/self/fd/\(descriptor)", in: AT_FDCWD) ?? ""
+        return path.split(separator: "/").dropLast().joined(separator: "/")
     }
 
     /// Whether a folder is the same one, and nothing was made or removed in it; where something is all
@@ -275,7 +301,9 @@ struct SpecFolder {
             }
             let isRecent = now - nanoseconds(status.st_mtim) / 1000 < Self.quietMicros
             let isSame = known[name]?.bytes == bytes
-            known[name] = Known(stamp: Stamp(status), bytes: bytes, isRecent: isRecent)
+            known[name] = Known(
+                stamp: Stamp(status), bytes: bytes, isRecent: isRecent,
+                folder: Self.folder(of: descriptor))
             return isSame ? .unchanged : .changed(bytes)
         }
     }
